@@ -1,0 +1,71 @@
+"""Mini-batches cut from arrays that are already in memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+class ArrayBatches:
+    """Mini-batches of a data set that fits into memory: one indexing operation each.
+
+    A ``DataLoader`` collates item by item, which for a small network takes longer than the network.
+    Images may stay uint8 (a quarter of the memory of float32) and are scaled batch by batch.
+
+    Parameters
+    ----------
+    dataset : tuple of (Tensor of shape (n, features), Tensor of shape (n,))
+        Inputs, float32 as they are or uint8 to be divided by 255, and class indices, int64.
+    batch_size : int
+        Rows of a batch. A last batch of a single row joins the one before it, for batch
+        normalisation cannot train on one row.
+    shuffle : bool
+        Draw a new order from torch's global generator for every pass.
+    """
+
+    def __init__(
+        self, dataset: tuple[Tensor, Tensor], batch_size: int, *, shuffle: bool = False
+    ) -> None:
+        self.inputs, self.targets = dataset
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        n = len(self.targets)
+        order = torch.randperm(n) if self.shuffle else torch.arange(n)
+        for rows in order.split(batch_sizes(n, self.batch_size)):
+            yield as_float(self.inputs[rows]), self.targets[rows]
+
+
+def batch_sizes(n: int, batch_size: int) -> list[int]:
+    """Split ``n`` rows into batches of ``batch_size``, the last one never of a single row.
+
+    Examples
+    --------
+    >>> batch_sizes(10, 4)
+    [4, 4, 2]
+    >>> batch_sizes(9, 4)
+    [4, 5]
+    """
+    whole, rest = divmod(n, batch_size)
+    sizes = [batch_size] * whole
+    if rest == 1 and sizes:
+        sizes[-1] += 1
+    elif rest:
+        sizes.append(rest)
+    return sizes
+
+
+def as_float(inputs: Tensor) -> Tensor:
+    """Return float32 inputs: uint8 images scaled to [0, 1], everything else as it is."""
+    return inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
+
+
+def as_tensor(array: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
+    """Return a tensor over the memory of ``array``, which torch cannot tell to be read-only.
+
+    joblib hands workers read-only memory maps; torch warns of them although nothing here writes.
+    """
+    return torch.from_numpy(array if array.flags.writeable else array.copy())

@@ -1,0 +1,305 @@
+"""The scikit-learn classifier that holds a skorch net."""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from os import PathLike
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mnistffn.batching import as_float, as_tensor
+from mnistffn.errors import UsageError
+from mnistffn.modelfile import Model, read_model, write_model
+from mnistffn.net import BestWeights, Epoch, Part, TrainingNet
+from mnistffn.network import FeedForwardNetwork
+from mnistffn.seeding import seeded
+
+PREDICTION_BATCH = 4096
+
+
+class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A batch-normalised feed-forward network with dropout and early stopping.
+
+    Inputs are float32 as they are, or uint8 images, which are scaled to [0, 1] batch by batch. The
+    loss is the negative log-likelihood of the softmax, the optimizer Adam with decoupled weight decay
+    (AdamW; Loshchilov and Hutter, 2019), which without weight decay is Adam (Kingma and Ba, 2015).
+
+    Parameters
+    ----------
+    hidden : sequence of int, default=(360, 187)
+        Units of every hidden layer.
+    dropout : float in [0, 1), default=0.25
+        Dropout after every hidden layer.
+    lr : float, default=1e-3
+        Learning rate.
+    weight_decay : float, default=0.0
+        Decoupled weight decay.
+    batch_size : int, default=512
+        Images of one step.
+    max_epochs : int, default=200
+        Passes over the training part at the most.
+    patience : int, default=10
+        Epochs without a lower validation loss after which training stops; the weights of the best
+        epoch are kept. 0 trains for ``max_epochs`` on all of ``X``, with no validation part.
+    validation_fraction : float in (0, 1), default=0.1
+        Part of ``X`` that is held out for early stopping, with the classes in proportion.
+    n_threads : int or None, default=None
+        Threads of torch while it trains; None keeps those that are set.
+    random_state : int, RandomState or None, default=None
+        Seeds the validation part, the initial weights, the order of the images and dropout.
+    on_epoch : callable or None, default=None
+        Called with the :class:`~mnistffn.net.Epoch` that has just ended.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Features of ``X``, for images the pixels.
+    history_ : list of Epoch
+        One entry an epoch.
+    best_epoch_ : int
+        The epoch whose weights were kept; 0 if not one of them was finite.
+    net_ : skorch.NeuralNet
+        The net that was trained.
+    module_ : FeedForwardNetwork
+        The fitted network: float32 (n, n_features) in, logits (n, n_classes) out.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = FeedForwardClassifier(hidden=(32,), max_epochs=20, random_state=0)
+    >>> classifier.fit(X / 16, y).predict(X[:3] / 16)
+    array([0, 1, 2])
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (360, 187),
+        *,
+        dropout: float = 0.25,
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        batch_size: int = 512,
+        max_epochs: int = 200,
+        patience: int = 10,
+        validation_fraction: float = 0.1,
+        n_threads: int | None = None,
+        random_state: int | RandomState | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> None:
+        self.hidden = hidden
+        self.dropout = dropout
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.on_epoch = on_epoch
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Train the network from new weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), float32 or uint8
+        y : array-like of shape (n,)
+            Labels, numbers or strings, of at least two classes.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        UsageError
+            A parameter is out of its range. It is a ValueError too.
+        ValueError
+            ``X`` or ``y`` is not fit for training: NaN, one class only, too few rows.
+
+        Warns
+        -----
+        ConvergenceWarning
+            The loss became infinite or NaN, and training stopped there.
+        """
+        check_parameters(self)
+        X, targets = self._check_training_data(X, y)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        parts = self._hold_out(X, targets, seed)
+        with seeded(seed, self.n_threads):
+            self.net_ = self._make_net().initialize()
+            self._train(parts)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability of every class.
+
+        Computed in double precision: in single precision the last digits of an image's probabilities
+        depend on the images beside it in the batch.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), float32 or uint8
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), float64
+            Softmax of the logits, the classes in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
+        network = deepcopy(self.module_).double().eval()
+        with torch.inference_mode():
+            batches = as_tensor(X).split(PREDICTION_BATCH)
+            logits = torch.cat([network(as_float(batch).double()) for batch in batches])
+            return np.asarray(logits.softmax(dim=1).numpy())
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable label of every row, an ndarray of shape (n,)."""
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    @property
+    def module_(self) -> FeedForwardNetwork:
+        """The fitted network."""
+        check_is_fitted(self)
+        module: FeedForwardNetwork = self.net_.module_
+        return module
+
+    def save(self, path: str | PathLike[str] | BinaryIO) -> None:
+        """Write weights, architecture and parameters to ``path`` (usually ``model.pt``).
+
+        The file holds tensors and plain values only: ``torch.load(path, weights_only=True)`` reads it.
+        """
+        parameters = self.get_params(deep=False)
+        del parameters["on_epoch"]
+        if isinstance(self.random_state, RandomState):
+            parameters["random_state"] = None
+        write_model(path, Model(self.module_, self.classes_, parameters))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read a fitted classifier that :meth:`save` has written.
+
+        Raises
+        ------
+        RunDirectoryError
+            There is no such file, or it is not a model of this program.
+        """
+        model = read_model(path)
+        classifier = cls(**model.parameters)
+        classifier.classes_ = model.classes
+        classifier.n_features_in_ = model.network.widths[0]
+        classifier.history_ = []
+        classifier.best_epoch_ = 0
+        classifier.net_ = classifier._make_net().initialize()
+        classifier.module_.load_state_dict(model.network.state_dict())
+        return classifier
+
+    def _check_training_data(
+        self, X: ArrayLike, y: ArrayLike
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        X, y = validate_data(self, X, y, dtype=[np.float32, np.uint8])
+        check_classification_targets(y)
+        self.classes_, targets = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            msg = f"training needs at least two classes, but y holds one class: {self.classes_[0]!r}"
+            raise ValueError(msg)
+        return X, targets.astype(np.int64)
+
+    def _hold_out(
+        self, X: NDArray[Any], targets: NDArray[np.int64], seed: int
+    ) -> tuple[Part, Part | None]:
+        rows = np.arange(len(X))
+        if not self.patience:
+            return _as_part(X, targets, rows), None
+        n_valid = math.ceil(self.validation_fraction * len(X))
+        if len(X) - n_valid < 2:
+            msg = (
+                f"n_samples={len(X)} leaves {len(X) - n_valid} to train on with "
+                f"validation_fraction={self.validation_fraction}: at least 2 are needed"
+            )
+            raise ValueError(msg)
+        rare = np.bincount(targets).min() < 2 or n_valid < len(self.classes_)
+        train, valid = train_test_split(
+            rows, test_size=n_valid, stratify=None if rare else targets, random_state=seed
+        )
+        return _as_part(X, targets, train), _as_part(X, targets, valid)
+
+    def _make_net(self) -> TrainingNet:
+        return TrainingNet(
+            module__n_features=self.n_features_in_,
+            module__hidden=tuple(self.hidden),
+            module__n_classes=len(self.classes_),
+            module__dropout=self.dropout,
+            lr=self.lr,
+            optimizer__weight_decay=self.weight_decay,
+            optimizer__fused=True,
+            batch_size=self.batch_size,
+        )
+
+    def _train(self, parts: tuple[Part, Part | None]) -> None:
+        best = BestWeights(self.net_.module_)
+        self.history_ = []
+        for _ in range(self.max_epochs):
+            epoch = self.net_.train_epoch(parts)
+            self.history_.append(epoch)
+            if self.on_epoch is not None:
+                self.on_epoch(epoch)
+            if not math.isfinite(epoch.train_loss):
+                msg = f"the loss became {epoch.train_loss} in epoch {epoch.epoch}: lower lr={self.lr}"
+                warnings.warn(msg, ConvergenceWarning, stacklevel=3)
+                break
+            if self.patience and best.update(epoch) >= self.patience:
+                break
+        if self.patience:
+            best.restore()
+        self.best_epoch_ = best.epoch if self.patience else len(self.history_)
+        self.net_.module_.eval()
+
+
+def check_parameters(classifier: FeedForwardClassifier) -> None:
+    """Raise UsageError for a parameter that is out of its range.
+
+    Examples
+    --------
+    >>> check_parameters(FeedForwardClassifier(dropout=1.5))
+    Traceback (most recent call last):
+        ...
+    mnistffn.errors.UsageError: dropout=1.5 must be in [0, 1)
+    """
+    c = classifier
+    rules = {
+        "hidden": (all(units >= 1 for units in c.hidden), "layer sizes of at least 1"),
+        "dropout": (0 <= c.dropout < 1, "in [0, 1)"),
+        "lr": (0 < c.lr < math.inf, "above 0"),
+        "weight_decay": (0 <= c.weight_decay < math.inf, "0 or more"),
+        "batch_size": (c.batch_size >= 2, "at least 2, for batch normalisation"),
+        "max_epochs": (c.max_epochs >= 1, "at least 1"),
+        "patience": (c.patience >= 0, "0 or more"),
+        "validation_fraction": (0 < c.validation_fraction < 1, "in (0, 1)"),
+        "n_threads": (c.n_threads is None or c.n_threads >= 1, "at least 1"),
+    }
+    for name, (holds, rule) in rules.items():
+        if not holds:
+            msg = f"{name}={getattr(c, name)!r} must be {rule}"
+            raise UsageError(msg)
+
+
+def _as_part(X: NDArray[Any], targets: NDArray[np.int64], rows: NDArray[np.int64]) -> Part:
+    return as_tensor(X[rows]), as_tensor(targets[rows])

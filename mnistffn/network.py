@@ -1,0 +1,124 @@
+"""The feed-forward network: linear layers with batch normalisation, ReLU and dropout."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class AffineLayer(NamedTuple):
+    """One layer as a plain affine map ``x @ weight.T + bias``.
+
+    Attributes
+    ----------
+    weight : Tensor of shape (units, inputs), float32
+    bias : Tensor of shape (units,), float32
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+
+class HiddenLayer(nn.Module):
+    """Linear map, batch normalisation, ReLU and dropout, in this order.
+
+    The linear map has no bias of its own: batch normalisation would cancel it.
+
+    Parameters
+    ----------
+    n_inputs, n_units : int
+        Width of the layer below and of this one.
+    dropout : float in [0, 1)
+        Probability with which a unit is silenced in training.
+    """
+
+    def __init__(self, n_inputs: int, n_units: int, dropout: float) -> None:
+        super().__init__()
+        self.linear = nn.Linear(n_inputs, n_units, bias=False)
+        self.norm = nn.BatchNorm1d(n_units)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map float32 (n, n_inputs) to activations, float32 (n, n_units)."""
+        activations: Tensor = self.dropout(torch.relu(self.norm(self.linear(inputs))))
+        return activations
+
+
+class FeedForwardNetwork(nn.Module):
+    """A batch-normalised multi-layer perceptron that ends in logits.
+
+    Layers count from 1 as a reader of the pictures counts them; the last one is the output.
+
+    Parameters
+    ----------
+    n_features : int
+        Inputs, for images the number of pixels.
+    hidden : sequence of int
+        Units of every hidden layer, the first one first. May be empty (a linear classifier).
+    n_classes : int
+        Outputs.
+    dropout : float in [0, 1)
+        Dropout after every hidden layer.
+
+    Examples
+    --------
+    >>> network = FeedForwardNetwork(784, [360, 187], 10, dropout=0.5)
+    >>> network.widths
+    (784, 360, 187, 10)
+    >>> network(torch.zeros(2, 784)).shape
+    torch.Size([2, 10])
+    """
+
+    def __init__(
+        self, n_features: int, hidden: Sequence[int], n_classes: int, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.widths = (n_features, *hidden, n_classes)
+        self.hidden = nn.ModuleList(
+            HiddenLayer(n_inputs, n_units, dropout)
+            for n_inputs, n_units in zip(self.widths[:-2], self.widths[1:-1], strict=True)
+        )
+        self.output = nn.Linear(self.widths[-2], n_classes)
+
+    @property
+    def n_layers(self) -> int:
+        """Number of layers with weights, the output included."""
+        return len(self.hidden) + 1
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map float32 (n, n_features) to logits, float32 (n, n_classes)."""
+        activations = inputs
+        for layer in self.hidden:
+            activations = layer(activations)
+        logits: Tensor = self.output(activations)
+        return logits
+
+    def preactivation_module(self, layer: int) -> nn.Module:
+        """Return the submodule whose output is what ``layer`` computes before its ReLU.
+
+        For a hidden layer this is its batch normalisation, for the last layer the logits.
+        """
+        return self.output if layer == self.n_layers else self.hidden[layer - 1].norm  # type: ignore[return-value]
+
+
+def fold_batch_norm(network: FeedForwardNetwork) -> list[AffineLayer]:
+    """Return every layer as the affine map that it is in evaluation mode.
+
+    With running mean m, running variance v, scale g and shift b, batch normalisation of ``W x`` is
+    ``g / sqrt(v + eps) * (W x - m) + b``, which is linear in ``x`` (Ioffe and Szegedy, 2015).
+
+    Returns
+    -------
+    list of AffineLayer, the first layer first
+        ReLU between them reproduces ``network.eval()``.
+    """
+    with torch.no_grad():
+        layers = [_fold(layer) for layer in network.hidden]  # type: ignore[arg-type]
+    return [*layers, AffineLayer(network.output.weight.detach(), network.output.bias.detach())]
+
+
+def _fold(layer: HiddenLayer) -> AffineLayer:
+    norm = layer.norm
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # type: ignore[operator]
+    return AffineLayer(scale[:, None] * layer.linear.weight, norm.bias - scale * norm.running_mean)  # type: ignore[operator]
