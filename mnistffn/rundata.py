@@ -1,0 +1,127 @@
+"""Which data a run works on, and which part of them is for testing."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistffn.data import Dataset, Split, describe_balance, load_dataset, split_labels
+from mnistffn.data.orientation import Orientation
+from mnistffn.errors import UsageError
+from mnistffn.progress import Progress
+from mnistffn.rundir import RunDirectory
+
+TEST_SIZE = 0.1
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What a user says about the data; None leaves it to the run directory, or else the default.
+
+    Attributes
+    ----------
+    path : Path or None
+    orientation : {"auto", "row-major", "column-major"} or None
+    test_size : float in (0, 1) or None
+    """
+
+    path: Path | None = None
+    orientation: Orientation | None = None
+    test_size: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.test_size is not None and not 0 < self.test_size < 1:
+            msg = f"test_size={self.test_size} must be in (0, 1)"
+            raise UsageError(msg)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A data set with its split, and its entry in the manifest."""
+
+    dataset: Dataset
+    split: Split
+    record: dict[str, Any]
+
+    @property
+    def X_train(self) -> NDArray[np.uint8]:
+        """Training images as rows of pixels, shape (n_train, pixels)."""
+        return self.dataset.flat[self.split.train]
+
+    @property
+    def y_train(self) -> NDArray[np.int64]:
+        """Training labels, shape (n_train,)."""
+        return self.dataset.labels[self.split.train]
+
+
+def open_run_data(
+    run: RunDirectory, options: DataOptions, seed: int | None, progress: Progress
+) -> RunData:
+    """Load the data of a run and split them.
+
+    The first command of a run settles the data and the split, with its seed. Later ones find them in
+    the manifest, whatever their own seed, so that no image that is held out is ever trained on; other
+    data, another orientation or test size settle them anew.
+
+    Parameters
+    ----------
+    run : RunDirectory
+    options : DataOptions
+    seed : int or None
+        Seed of a new split; None for 0.
+    progress : Progress
+        Is told what was recognised, how the data are split and how the classes are balanced.
+
+    Raises
+    ------
+    DataError
+        The data cannot be read.
+    """
+    known: Mapping[str, Any] = run.manifest()["data"] or {}
+    path = options.path or (Path(known["path"]) if known.get("path") else None)
+    same_file = bool(known) and (options.path is None or str(options.path.absolute()) == known["path"])
+    orientation = options.orientation or (known["requested_orientation"] if same_file else "auto")
+    dataset = load_dataset(path, orientation=orientation)
+    test_size = options.test_size or known.get("test_size", TEST_SIZE)
+    settled = known.get("sha256") == dataset.sha256 and known.get("test_size") == test_size
+    split_seed = known["split_seed"] if settled else seed or 0
+    split = split_labels(dataset.labels, test_size, split_seed)
+    _describe(dataset, split, split_seed, progress)
+    record = {
+        "path": None if dataset.is_builtin else str(Path(dataset.source).absolute()),
+        "sha256": dataset.sha256,
+        "n": len(dataset.labels),
+        "image_shape": list(dataset.image_shape),
+        "classes": dataset.classes.tolist(),
+        "orientation": dataset.layout.orientation,
+        "requested_orientation": orientation,
+        "layout": asdict(dataset.layout),
+        "test_size": test_size,
+        "split_seed": split_seed,
+        "n_train": len(split.train),
+        "n_test": len(split.test),
+    }
+    return RunData(dataset, split, record)
+
+
+def _describe(dataset: Dataset, split: Split, split_seed: int, progress: Progress) -> None:
+    height, width = dataset.image_shape
+    layout = dataset.layout
+    if dataset.is_builtin:
+        progress.note("data: no file given, so scikit-learn's built-in digits (8 by 8 pixels)")
+    else:
+        progress.note(f"data: {dataset.source}: {layout.images}, {layout.labels}")
+    progress.note(
+        f"images: {len(dataset.labels):,} of {height} by {width} pixels, "
+        f"{layout.orientation} ({layout.evidence})"
+    )
+    balance, problem = describe_balance(dataset.labels, split)
+    progress.note(
+        f"split: {len(split.train):,} to train on, {len(split.test):,} for testing "
+        f"(seed {split_seed}); {balance}"
+    )
+    if problem:
+        progress.note(f"warning: {problem}")

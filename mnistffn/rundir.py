@@ -1,0 +1,296 @@
+"""The run directory: lock, atomic writes, manifest, and which stage is stale.
+
+A stage is one command's work: it reads files of the run directory and the data, and writes files. The
+manifest, ``run.json``, records for every stage the hashes of what it read and wrote, so that a later
+command can tell when something that a stage read has changed since.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import platform
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mnistffn.errors import RunDirectoryError
+
+SCHEMA = 1
+MANIFEST = "run.json"
+LOCK = ".lock"
+TEMPORARY = ".tmp"
+PACKAGES = ("mnistffn", "torch", "skorch", "scikit-learn", "scipy", "numpy", "matplotlib")
+
+
+class StaleWarning(UserWarning):
+    """A file was made from something that has changed since."""
+
+
+@dataclass
+class Stage:
+    """The files that one command is about to put into the run directory.
+
+    They are written under temporary names and renamed together when the stage ends well.
+    """
+
+    directory: Path
+    options: dict[str, Any]
+    inputs: dict[str, str]
+    pending: dict[str, Path] = field(default_factory=dict)
+
+    def write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
+        """Let ``write`` fill the file ``name``, and sync it to the disk."""
+        temporary = self.directory / f".{name}.{os.getpid()}{TEMPORARY}"
+        self.pending[name] = temporary
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write ``content`` with the schema version in front."""
+        self.write(name, lambda file: file.write(_to_json(content)))
+
+    def write_csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Write a table with one header line."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([header, *rows])
+        self.write(name, lambda file: file.write(text.getvalue().encode()))
+
+    def write_figure(self, name: str, figure: Any) -> None:
+        """Write a matplotlib figure as PNG."""
+        self.write(name, lambda file: figure.savefig(file, format="png"))
+
+    def discard(self) -> None:
+        """Remove what was written so far."""
+        for temporary in self.pending.values():
+            temporary.unlink(missing_ok=True)
+
+
+class RunDirectory:
+    """A folder that the five commands share.
+
+    Parameters
+    ----------
+    path : str or path-like
+        It is created when the first stage opens.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the content of ``run.json``, or an empty manifest where there is none.
+
+        Raises
+        ------
+        RunDirectoryError
+            The file is damaged or of another schema.
+        """
+        if not (self.path / MANIFEST).is_file():
+            return {"schema": SCHEMA, "data": None, "stages": {}}
+        manifest = self.read_json(MANIFEST)
+        if not isinstance(manifest.get("stages"), dict) or "data" not in manifest:
+            msg = f"{self.path / MANIFEST} lacks its stages or data: remove it and start again"
+            raise RunDirectoryError(msg)
+        return manifest
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Return the content of a JSON file that a stage has written.
+
+        Raises
+        ------
+        RunDirectoryError
+            The file is missing, damaged or of another schema.
+        """
+        path = self.path / name
+        try:
+            content = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            msg = f"{path} is missing"
+            raise RunDirectoryError(msg) from error
+        except (OSError, ValueError) as error:
+            msg = f"{path} cannot be read ({error}): remove it and run its command again"
+            raise RunDirectoryError(msg) from error
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            msg = f"{path} is not of schema {SCHEMA}: remove it and run its command again"
+            raise RunDirectoryError(msg)
+        return content
+
+    @contextmanager
+    def stage(
+        self,
+        name: str,
+        *,
+        command: str,
+        options: Mapping[str, Any],
+        reads: Sequence[str] = (),
+        data: Mapping[str, Any] | None = None,
+    ) -> Iterator[Stage]:
+        """Run a stage: lock the directory, write its files at the end, and the manifest last.
+
+        Parameters
+        ----------
+        name : str
+            The stage, such as ``train`` or ``fields-layer3``.
+        command : str
+            The command line's subcommand that runs it again.
+        options : mapping
+            Resolved options, seeds, threads and device; plain values. The stage may add to them.
+        reads : sequence of str
+            Files of the run directory that it reads.
+        data : mapping or None
+            The manifest's new entry on the data, where the stage reads them.
+
+        Raises
+        ------
+        RunDirectoryError
+            The directory cannot be written, or another process is at work in it.
+        """
+        with self._locked():
+            started = _now()
+            inputs = {file: _hash(self.path / file) for file in reads}
+            if data is not None:
+                inputs["data"] = fingerprint(data)
+            stage = Stage(self.path, dict(options), inputs)
+            try:
+                yield stage
+                self._commit(name, command, stage, started, data)
+            finally:
+                stage.discard()
+
+    def warn_if_stale(self, reads: Sequence[str], data: Mapping[str, Any] | None = None) -> None:
+        """Warn about files among ``reads`` that were made from something that has changed since.
+
+        Parameters
+        ----------
+        reads : sequence of str
+            Files of the run directory that a command is about to read.
+        data : mapping or None
+            The entry on the data that it is about to use; None for the manifest's own.
+
+        Warns
+        -----
+        StaleWarning
+            One for every such file, naming the command to run again.
+        """
+        manifest = self.manifest()
+        if data is not None:
+            manifest["data"] = data
+        for name, stage in manifest["stages"].items():
+            for file in set(stage["outputs"]) & set(reads):
+                if reason := self._why_stale(file, stage, manifest):
+                    msg = f"{file} is out of date: {reason}; run mnistffn {stage['command']} again"
+                    warnings.warn(StaleWarning(msg), stacklevel=2)
+                elif _hash(self.path / file) != stage["outputs"][file]:
+                    msg = f"{file} has changed since {name} wrote it"
+                    warnings.warn(StaleWarning(msg), stacklevel=2)
+
+    def stale_stages(self) -> dict[str, str]:
+        """Return the commands of the stages that are out of date, each with the reason."""
+        manifest = self.manifest()
+        reasons = {
+            stage["command"]: self._why_stale(name, stage, manifest)
+            for name, stage in manifest["stages"].items()
+        }
+        return {command: reason for command, reason in reasons.items() if reason}
+
+    def _why_stale(self, name: str, stage: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+        for file, digest in stage["inputs"].items():
+            if file == "data":
+                current = fingerprint(manifest["data"]) if manifest["data"] else ""
+            else:
+                current = _hash(self.path / file)
+            if current != digest:
+                return f"the {file} that it was made from has changed since".replace(
+                    "the data that it was made from has", "the data or their split have"
+                )
+        return ""
+
+    def _commit(
+        self, name: str, command: str, stage: Stage, started: str, data: Mapping[str, Any] | None
+    ) -> None:
+        manifest = self.manifest()
+        outputs = {file: _hash(temporary) for file, temporary in stage.pending.items()}
+        manifest["data"] = data or manifest["data"]
+        manifest["stages"][name] = {
+            "command": command,
+            "options": stage.options,
+            "versions": {"python": platform.python_version()}
+            | {package: version(package) for package in PACKAGES},
+            "started": started,
+            "ended": _now(),
+            "inputs": stage.inputs,
+            "outputs": outputs,
+        }
+        files = dict(stage.pending)
+        stage.write_json(MANIFEST, manifest)
+        for file in [*files, MANIFEST]:
+            stage.pending[file].replace(self.path / file)
+        _sync_folder(self.path)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = (self.path / LOCK).open("w")
+        except OSError as error:
+            msg = f"the run directory {self.path} cannot be written: {error.strerror}"
+            raise RunDirectoryError(msg) from error
+        with lock:
+            _lock(lock.fileno(), self.path)
+            for left_over in self.path.glob(f".*{TEMPORARY}"):
+                left_over.unlink(missing_ok=True)
+            yield
+
+
+def fingerprint(data: Mapping[str, Any]) -> str:
+    """Return a hash of the data that a stage reads: the file, its orientation and the split."""
+    relevant = {key: data[key] for key in ("sha256", "orientation", "test_size", "split_seed")}
+    return hashlib.sha256(_to_json(relevant)).hexdigest()
+
+
+def _to_json(content: Mapping[str, Any]) -> bytes:
+    text = json.dumps({"schema": SCHEMA} | dict(content), indent=2, allow_nan=False)
+    return f"{text}\n".encode()
+
+
+def _hash(path: Path) -> str:
+    """Return the SHA-256 of a file, or an empty string where there is none."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+    return ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _sync_folder(path: Path) -> None:
+    """Make renames in a folder durable, where the system can."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Take an exclusive lock that the system releases when the process ends, however it ends."""
+    try:
+        import fcntl  # noqa: PLC0415  # not on Windows, where nothing is locked
+    except ImportError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        msg = f"another mnistffn is at work in {path}: wait for it, or take another --run-dir"
+        raise RunDirectoryError(msg) from error
