@@ -1,8 +1,8 @@
 """Mini-batches cut from arrays that are already in memory."""
 
 from collections.abc import Iterator
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -63,7 +63,7 @@ def as_float(inputs: Tensor) -> Tensor:
     return inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
 
 
-def as_tensor(array: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
+def as_tensor(array: NDArray[Any]) -> Tensor:
     """Return a tensor over the memory of ``array``, which torch cannot tell to be read-only.
 
     joblib hands workers read-only memory maps; torch warns of them although nothing here writes.

@@ -45,8 +45,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Learning rate.
     weight_decay : float, default=0.0
         Decoupled weight decay.
-    batch_size : int, default=512
-        Images of one step.
+    batch_size : int or None, default=None
+        Images of one step; None for a fiftieth of the training images, but from 32 to 512.
     max_epochs : int, default=200
         Passes over the training part at the most.
     patience : int, default=10
@@ -92,7 +92,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         dropout: float = 0.25,
         lr: float = 1e-3,
         weight_decay: float = 0.0,
-        batch_size: int = 512,
+        batch_size: int | None = None,
         max_epochs: int = 200,
         patience: int = 10,
         validation_fraction: float = 0.1,
@@ -142,7 +142,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         parts = self._hold_out(X, targets, seed)
         with seeded(seed, self.n_threads):
-            self.net_ = self._make_net().initialize()
+            self.net_ = self._make_net(len(parts[0][1])).initialize()
             self._train(parts)
         return self
 
@@ -162,10 +162,10 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             Softmax of the logits, the classes in the order of ``classes_``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
+        rows: NDArray[Any] = validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
         network = deepcopy(self.module_).double().eval()
         with torch.inference_mode():
-            batches = as_tensor(X).split(PREDICTION_BATCH)
+            batches = as_tensor(rows).split(PREDICTION_BATCH)
             logits = torch.cat([network(as_float(batch).double()) for batch in batches])
             return np.asarray(logits.softmax(dim=1).numpy())
 
@@ -214,13 +214,13 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     def _check_training_data(
         self, X: ArrayLike, y: ArrayLike
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        X, y = validate_data(self, X, y, dtype=[np.float32, np.uint8])
-        check_classification_targets(y)
-        self.classes_, targets = np.unique(y, return_inverse=True)
+        rows, labels = validate_data(self, X, y, dtype=[np.float32, np.uint8])
+        check_classification_targets(labels)
+        self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             msg = f"training needs at least two classes, but y holds one class: {self.classes_[0]!r}"
             raise ValueError(msg)
-        return X, targets.astype(np.int64)
+        return rows, targets.astype(np.int64)
 
     def _hold_out(
         self, X: NDArray[Any], targets: NDArray[np.int64], seed: int
@@ -241,7 +241,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         )
         return _as_part(X, targets, train), _as_part(X, targets, valid)
 
-    def _make_net(self) -> TrainingNet:
+    def _make_net(self, n_train: int = 0) -> TrainingNet:
         return TrainingNet(
             module__n_features=self.n_features_in_,
             module__hidden=tuple(self.hidden),
@@ -250,7 +250,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             lr=self.lr,
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=True,
-            batch_size=self.batch_size,
+            batch_size=self.batch_size or min(512, max(32, n_train // 50)),
         )
 
     def _train(self, parts: tuple[Part, Part | None]) -> None:
@@ -289,7 +289,10 @@ def check_parameters(classifier: FeedForwardClassifier) -> None:
         "dropout": (0 <= c.dropout < 1, "in [0, 1)"),
         "lr": (0 < c.lr < math.inf, "above 0"),
         "weight_decay": (0 <= c.weight_decay < math.inf, "0 or more"),
-        "batch_size": (c.batch_size >= 2, "at least 2, for batch normalisation"),
+        "batch_size": (
+            c.batch_size is None or c.batch_size >= 2,
+            "at least 2, for batch normalisation",
+        ),
         "max_epochs": (c.max_epochs >= 1, "at least 1"),
         "patience": (c.patience >= 0, "0 or more"),
         "validation_fraction": (0 < c.validation_fraction < 1, "in (0, 1)"),

@@ -19,7 +19,7 @@ Part: TypeAlias = tuple[Tensor, Tensor]
 class Epoch(NamedTuple):
     """What one pass over the training part came to.
 
-    The losses are mean negative log-likelihoods in nats. ``train_loss`` is measured while training, with
+    The losses are mean negative log-likelihoods in nats. ``train_loss`` is measured in training, with
     dropout on and the weights still moving, ``valid_loss`` and ``valid_accuracy`` after it in
     evaluation mode; without a validation part they are NaN.
     """

@@ -120,5 +120,6 @@ def fold_batch_norm(network: FeedForwardNetwork) -> list[AffineLayer]:
 
 def _fold(layer: HiddenLayer) -> AffineLayer:
     norm = layer.norm
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # type: ignore[operator]
-    return AffineLayer(scale[:, None] * layer.linear.weight, norm.bias - scale * norm.running_mean)  # type: ignore[operator]
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    return AffineLayer(scale[:, None] * layer.linear.weight, norm.bias - scale * mean)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data import Dataset, Split, describe_balance, load_dataset, split_labels
+from mnistffn.data.dataset import hash_file
 from mnistffn.data.orientation import Orientation
-from mnistffn.errors import UsageError
+from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.progress import Progress
 from mnistffn.rundir import RunDirectory
 
@@ -107,7 +109,75 @@ def open_run_data(
     return RunData(dataset, split, record)
 
 
+def open_test_images(
+    run: RunDirectory, options: DataOptions, progress: Progress
+) -> tuple[Dataset, NDArray[np.int64], dict[str, Any] | None]:
+    """Load the images that a run's model is to be tested on.
+
+    Returns
+    -------
+    dataset : Dataset
+    index : ndarray of shape (n_test,), int64
+        Rows for testing: the run's test part, or all rows of a file that the run knows nothing of.
+    record : dict or None
+        The manifest's entry on the data; None for other data than the run's.
+    """
+    known = run.manifest()["data"]
+    if known and (options.path is None or _has_hash(options.path, known["sha256"])):
+        run_data = open_run_data(run, options, None, progress)
+        return run_data.dataset, run_data.split.test, run_data.record
+    dataset = load_dataset(options.path, orientation=options.orientation or "auto")
+    _describe_file(dataset, progress)
+    progress.note("test: all of these images, as the run was not trained on this file")
+    return dataset, np.arange(len(dataset.labels)), None
+
+
+def check_fits(dataset: Dataset, n_features: int, classes: NDArray[Any]) -> None:
+    """Raise RunDirectoryError unless a model takes these images and knows their labels."""
+    height, width = dataset.image_shape
+    if height * width != n_features:
+        msg = (
+            f"the model takes {n_features} pixels, but the images of {dataset.source} have "
+            f"{height} by {width} = {height * width}: train on these data, or give the model's"
+        )
+        raise RunDirectoryError(msg)
+    if unknown := np.setdiff1d(dataset.classes, classes).tolist():
+        msg = f"{dataset.source} has the labels {unknown}, which the model was not trained on"
+        raise RunDirectoryError(msg)
+
+
+def image_shape(run: RunDirectory, n_features: int) -> tuple[int, int]:
+    """Return height and width of the images that a model with ``n_features`` inputs was trained on.
+
+    Raises
+    ------
+    RunDirectoryError
+        Neither the manifest tells, nor are the images square.
+    """
+    known = run.manifest()["data"]
+    height, width = known["image_shape"] if known else (isqrt(n_features), isqrt(n_features))
+    if height * width != n_features:
+        msg = f"the model takes {n_features} pixels, but the run's images are {height} by {width}"
+        raise RunDirectoryError(msg)
+    return height, width
+
+
+def _has_hash(path: Path, sha256: str) -> bool:
+    return path.is_file() and hash_file(path) == sha256
+
+
 def _describe(dataset: Dataset, split: Split, split_seed: int, progress: Progress) -> None:
+    _describe_file(dataset, progress)
+    balance, problem = describe_balance(dataset.labels, split)
+    progress.note(
+        f"split: {len(split.train):,} to train on, {len(split.test):,} for testing "
+        f"(seed {split_seed}); {balance}"
+    )
+    if problem:
+        progress.note(f"warning: {problem}")
+
+
+def _describe_file(dataset: Dataset, progress: Progress) -> None:
     height, width = dataset.image_shape
     layout = dataset.layout
     if dataset.is_builtin:
@@ -118,10 +188,3 @@ def _describe(dataset: Dataset, split: Split, split_seed: int, progress: Progres
         f"images: {len(dataset.labels):,} of {height} by {width} pixels, "
         f"{layout.orientation} ({layout.evidence})"
     )
-    balance, problem = describe_balance(dataset.labels, split)
-    progress.note(
-        f"split: {len(split.train):,} to train on, {len(split.test):,} for testing "
-        f"(seed {split_seed}); {balance}"
-    )
-    if problem:
-        progress.note(f"warning: {problem}")

@@ -64,6 +64,12 @@ class Stage:
         csv.writer(text, lineterminator="\n").writerows([header, *rows])
         self.write(name, lambda file: file.write(text.getvalue().encode()))
 
+    def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """Write named NumPy arrays as .npz."""
+        from numpy import savez_compressed  # noqa: PLC0415  # the only file here that needs more than Python
+
+        self.write(name, lambda file: savez_compressed(file, **arrays))
+
     def write_figure(self, name: str, figure: Any) -> None:
         """Write a matplotlib figure as PNG."""
         self.write(name, lambda file: figure.savefig(file, format="png"))
@@ -186,33 +192,29 @@ class RunDirectory:
             manifest["data"] = data
         for name, stage in manifest["stages"].items():
             for file in set(stage["outputs"]) & set(reads):
-                if reason := self._why_stale(file, stage, manifest):
-                    msg = f"{file} is out of date: {reason}; run mnistffn {stage['command']} again"
+                if changed := self._changed_input(stage, manifest):
+                    again = f"run mnistffn {stage['command']} again"
+                    msg = f"{file} is out of date, {changed} changed after it was made: {again}"
                     warnings.warn(StaleWarning(msg), stacklevel=2)
                 elif _hash(self.path / file) != stage["outputs"][file]:
                     msg = f"{file} has changed since {name} wrote it"
                     warnings.warn(StaleWarning(msg), stacklevel=2)
 
-    def stale_stages(self) -> dict[str, str]:
-        """Return the commands of the stages that are out of date, each with the reason."""
+    def stale_commands(self) -> list[str]:
+        """Return the commands whose files were made from something that has changed since."""
         manifest = self.manifest()
-        reasons = {
-            stage["command"]: self._why_stale(name, stage, manifest)
-            for name, stage in manifest["stages"].items()
-        }
-        return {command: reason for command, reason in reasons.items() if reason}
+        stages = manifest["stages"].values()
+        return [stage["command"] for stage in stages if self._changed_input(stage, manifest)]
 
-    def _why_stale(self, name: str, stage: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
-        for file, digest in stage["inputs"].items():
-            if file == "data":
-                current = fingerprint(manifest["data"]) if manifest["data"] else ""
-            else:
-                current = _hash(self.path / file)
-            if current != digest:
-                return f"the {file} that it was made from has changed since".replace(
-                    "the data that it was made from has", "the data or their split have"
-                )
-        return ""
+    def _changed_input(self, stage: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
+        """Return what a stage read that is not any more as it was, if there is such a thing."""
+        inputs: Mapping[str, str] = stage["inputs"]
+        for name, digest in inputs.items():
+            if name != "data" and _hash(self.path / name) != digest:
+                return name
+            if name == "data" and fingerprint(manifest["data"]) != digest:
+                return "the data or their split"
+        return None
 
     def _commit(
         self, name: str, command: str, stage: Stage, started: str, data: Mapping[str, Any] | None

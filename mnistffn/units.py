@@ -1,12 +1,15 @@
 """From what a user writes about layers and units to indices."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from mnistffn.errors import UsageError
 
 
 def check_layer(layer: int, n_layers: int) -> None:
     """Raise UsageError unless ``layer`` is one of 1 to ``n_layers``."""
     if not 1 <= layer <= n_layers:
-        msg = f"there is no layer {layer}: the network has layers 1 to {n_layers}, {n_layers} is the output"
+        msg = f"there is no layer {layer}: the network has 1 to {n_layers}, the last is the output"
         raise UsageError(msg)
 
 
@@ -46,3 +49,26 @@ def _parse_part(part: str, text: str) -> range:
         raise UsageError(msg)
     # A range that starts beyond any layer must not be spelled out: 0-999999999999 is a typing error.
     return range(int(first), min(int(last or first), int(first) + 10**6) + 1)
+
+
+def describe_layer(layer: int, widths: Sequence[int]) -> str:
+    """Return how a picture calls a layer of a network with these widths, the input's first.
+
+    Examples
+    --------
+    >>> describe_layer(1, [784, 360, 187, 10])
+    'layer 1 of 784-360-187-10'
+    >>> describe_layer(3, [784, 360, 187, 10])
+    'layer 3 (output) of 784-360-187-10'
+    """
+    output = " (output)" if layer == len(widths) - 1 else ""
+    return f"layer {layer}{output} of {'-'.join(map(str, widths))}"
+
+
+def name_units(
+    units: Sequence[int], layer: int, widths: Sequence[int], classes: Sequence[Any]
+) -> list[str]:
+    """Return how a picture calls units: output units by their class, all others by their index."""
+    if layer < len(widths) - 1:
+        return [str(unit) for unit in units]
+    return [str(classes[unit]) for unit in units]

@@ -126,7 +126,7 @@ def load_dataset(
 
 def builtin_digits() -> Dataset:
     """Return scikit-learn's 1,797 digits of 8 by 8 pixels (Alpaydin and Kaynak, 1998)."""
-    from sklearn.datasets import load_digits  # noqa: PLC0415  # takes half a second to import
+    from sklearn.datasets import load_digits  # takes half a second to import
 
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)

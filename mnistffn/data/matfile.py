@@ -29,7 +29,7 @@ def read_variables(path: Path) -> dict[str, Any]:
     DataError
         There is no such file, it is not a MATLAB file, or it ends too early.
     """
-    from scipy.io import loadmat  # noqa: PLC0415  # not needed for the built-in digits
+    from scipy.io import loadmat  # not needed for the built-in digits
 
     if not path.is_file():
         kind = "is a folder, not a data file" if path.is_dir() else "does not exist"
@@ -70,7 +70,7 @@ def choose_images_and_labels(
     fitting = [array for array in vectors if array.values.size == len(images.values)]
     labels = _only(path, "labels", fitting or vectors, variables, "output_labels")
     if labels.values.size != len(images.values):
-        msg = f"{path}: {labels} has {labels.values.size} labels for the {len(images.values)} images of {images}"
+        msg = f"{path}: there are {labels.values.size} labels in {labels} for the images in {images}"
         raise DataError(msg)
     return images, labels
 

@@ -65,8 +65,8 @@ def recognise_orientation(
 
 def _agreement(means: NDArray[np.float64], classes: NDArray[np.int64]) -> float:
     """Return the mean correlation of class means (n_classes, side, side) with the built-in digits'."""
-    from scipy.ndimage import zoom  # noqa: PLC0415
-    from sklearn.datasets import load_digits  # noqa: PLC0415
+    from scipy.ndimage import zoom
+    from sklearn.datasets import load_digits
 
     digits = load_digits()
     window = _bounding_box(means.mean(axis=0))

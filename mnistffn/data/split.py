@@ -50,9 +50,7 @@ def split_labels(labels: NDArray[np.int64], test_size: float, seed: int) -> Spli
     n_test = int(np.ceil(test_size * len(labels)))
     split = Split(train=order[n_test:], test=order[:n_test])
     if len(np.unique(labels[split.train])) < 2:
-        msg = (
-            f"{len(labels)} images less {n_test} for testing leave fewer than two classes to train on"
-        )
+        msg = f"{len(labels)} images less {n_test} for testing leave fewer than two classes to train on"
         raise DataError(msg)
     return split
 

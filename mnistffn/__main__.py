@@ -1,0 +1,5 @@
+"""``python -m mnistffn``."""
+
+from mnistffn.cli import main
+
+main()

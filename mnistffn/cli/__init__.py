@@ -1,0 +1,98 @@
+"""The command line: options in, one call of the core, results printed.
+
+Nothing here imports torch before a command runs, so that ``--help`` answers at once.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from mnistffn.cli import evaluate, fields, maximize, search, train
+from mnistffn.errors import MnistffnError
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class CommandGroup(TyperGroup):
+    """Turns every error into one line on stderr and an exit code."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Run the command line and exit with its code."""
+        signal.signal(signal.SIGTERM, _terminate)
+        try:
+            code = super().main(*args, **extra | {"standalone_mode": False})
+        except MnistffnError as error:
+            code = _report(str(error), error.exit_code)
+        except typer.TyperException as error:
+            context = getattr(error, "ctx", None)
+            hint = f" (see {context.command_path} --help)" if context else ""
+            code = _report(f"{error.format_message()}{hint}", error.exit_code)
+        except MemoryError as error:
+            code = _report(f"out of memory: {error}", MnistffnError.exit_code)
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}; set MNISTFFN_DEBUG=1 for the traceback"
+            code = _report(f"unexpected {message}", MnistffnError.exit_code)
+        if code == INTERRUPTED:
+            _report("interrupted; run the same command to start again", INTERRUPTED)
+        sys.exit(code or 0)
+
+
+def _report(message: str, code: int) -> int:
+    if os.environ.get("MNISTFFN_DEBUG"):
+        traceback.print_exc()
+    line = " ".join(message.split())
+    sys.stderr.write(f"error: {line}\n")
+    return code
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    sys.stderr.write("error: terminated; run the same command to start again\n")
+    sys.exit(TERMINATED)
+
+
+app = typer.Typer(
+    cls=CommandGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
+        from mnistffn import __version__
+
+        typer.echo(f"mnistffn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def callback(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Tune, train, test and look inside a feed-forward network on MNIST-like images.
+
+    The commands share a run directory: search, then train, then evaluate, fields and maximize.
+    """
+
+
+search.register(app)
+train.register(app)
+evaluate.register(app)
+fields.register(app)
+maximize.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

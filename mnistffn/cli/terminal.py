@@ -1,0 +1,132 @@
+"""What the commands print: results to stdout, progress and messages to stderr."""
+
+import json
+import sys
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from mnistffn.cli.options import DEFAULT_RUN_DIR
+from mnistffn.progress import Progress
+from mnistffn.rundir import RunDirectory
+
+SECONDS_BETWEEN_LINES = 2.0
+
+
+class Terminal(Progress):
+    """A listener that prints: a bar where stderr is a terminal, plain lines elsewhere.
+
+    Parameters
+    ----------
+    run : RunDirectory
+    json_output, quiet, no_color : bool
+        The options of these names.
+    """
+
+    def __init__(self, run: RunDirectory, *, json_output: bool, quiet: bool, no_color: bool) -> None:
+        self.run = run
+        self.json_output = json_output
+        self.quiet = quiet
+        color: Literal["auto"] | None = None if no_color else "auto"
+        self.out = Console(highlight=False, color_system=color)
+        self.err = Console(stderr=True, highlight=False, color_system=color)
+        self.animated = sys.stderr.isatty() and not quiet and not self.err.is_dumb_terminal
+        self.bar: ProgressBar | None = None
+        self.last_line = -SECONDS_BETWEEN_LINES
+
+    def __enter__(self) -> Self:
+        self._warnings = warnings.catch_warnings()
+        self._warnings.__enter__()
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = self._show_warning
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop_bar()
+        self._warnings.__exit__(kind, error, trace)
+
+    def note(self, message: str) -> None:
+        """Print a message unless ``--quiet``; a warning in any case."""
+        if not self.quiet or message.startswith("warning:"):
+            style = "yellow" if message.startswith("warning:") else None
+            self.err.print(message, markup=False, style=style, soft_wrap=True)
+
+    def step(self, done: int, total: int, message: str) -> None:
+        """Move the bar, or print a line from time to time."""
+        if self.animated:
+            self._move_bar(done, total, message)
+        elif not self.quiet and done:
+            now = time.monotonic()
+            if now - self.last_line >= SECONDS_BETWEEN_LINES or done == total:
+                self.last_line = now
+                self.err.print(f"{done}/{total}  {message}", markup=False, soft_wrap=True)
+
+    def show(self, content: str | Table) -> None:
+        """Print a result to stdout, unless ``--json`` asks for something else."""
+        if not self.json_output:
+            self.out.print(content, soft_wrap=isinstance(content, str))
+
+    def finish(self, stage: str, result: Mapping[str, Any], *next_commands: str) -> None:
+        """Print the result for ``--json``; name the files that were written and what comes next."""
+        self._stop_bar()
+        files = [str(self.run.path / name) for name in self.run.manifest()["stages"][stage]["outputs"]]
+        if self.json_output:
+            content = {"schema": 1, "run_dir": str(self.run.path)} | dict(result) | {"files": files}
+            sys.stdout.write(json.dumps(content, indent=2) + "\n")
+        self.note(f"wrote {', '.join(files)}")
+        if stale := self.run.stale_commands():
+            self.note(f"out of date now: {', '.join(self._spell(command) for command in stale)}")
+        if next_commands:
+            self.note(f"next: {' or '.join(self._spell(command) for command in next_commands)}")
+
+    def _spell(self, command: str) -> str:
+        where = "" if self.run.path == DEFAULT_RUN_DIR else f" --run-dir {self.run.path}"
+        return f"mnistffn {command}{where}"
+
+    def _move_bar(self, done: int, total: int, message: str) -> None:
+        if self.bar is None:
+            self.bar = ProgressBar(
+                BarColumn(20),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.description}", markup=False),
+                console=self.err,
+                transient=True,
+            )
+            self.bar.add_task(message, total=total)
+            self.bar.start()
+        self.bar.update(self.bar.task_ids[0], completed=done, description=message)
+
+    def _stop_bar(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def _show_warning(self, message: Warning | str, *_: Any, **__: Any) -> None:
+        self.note(f"warning: {' '.join(str(message).split())}")
+
+
+def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> Table:
+    """Return a table with numbers to the right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -1,0 +1,1 @@
+"""Pictures: named arrays in, a matplotlib figure out. Nothing else imports matplotlib."""

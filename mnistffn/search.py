@@ -1,0 +1,410 @@
+"""Random search over layer sizes and dropout, with cross-validation."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+from joblib import cpu_count
+from numpy.random import RandomState
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
+
+from mnistffn.classifier import FeedForwardClassifier, check_parameters
+from mnistffn.errors import DataError, UsageError
+from mnistffn.progress import Progress
+from mnistffn.rundata import DataOptions, open_run_data
+from mnistffn.rundir import RunDirectory
+
+FIXED = ("lr", "weight_decay", "batch_size")
+SEARCHED = ("hidden", "dropout", "lr", "weight_decay")
+
+
+class LayerSizes:
+    """Distribution of the sizes of all hidden layers: every layer half as wide as the one below.
+
+    The first layer is uniform on ``low`` to ``high``, the second on ``low / 2`` to ``high / 2``, and so
+    on, all independent and both ends included.
+
+    Examples
+    --------
+    >>> sizes = LayerSizes(100, 500, n_layers=2).rvs(random_state=0)
+    >>> 100 <= sizes[0] <= 500, 50 <= sizes[1] <= 250
+    (True, True)
+    """
+
+    def __init__(self, low: int, high: int, n_layers: int) -> None:
+        self.layers = [
+            stats.randint(max(1, low >> depth), max(1, high >> depth) + 1) for depth in range(n_layers)
+        ]
+
+    def rvs(self, random_state: RandomState | int | None = None) -> tuple[int, ...]:
+        """Draw one size for every layer."""
+        generator = (
+            np.random.RandomState(random_state) if isinstance(random_state, int) else random_state
+        )
+        return tuple(int(layer.rvs(random_state=generator)) for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What is searched, and between which bounds.
+
+    Attributes
+    ----------
+    hidden : (int, int)
+        Bounds of the first hidden layer's size; uniform. Every further layer has half of them.
+    n_layers : int
+        Hidden layers.
+    dropout : (float, float)
+        Uniform.
+    lr, weight_decay : (float, float) or None
+        Uniform in the logarithm, for they span decades; None leaves them alone.
+    """
+
+    hidden: tuple[int, int] = (128, 768)
+    n_layers: int = 2
+    dropout: tuple[float, float] = (0.1, 0.7)
+    lr: tuple[float, float] | None = None
+    weight_decay: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        rules = {
+            "hidden": self.hidden[0] >= 1,
+            "dropout": self.dropout[0] >= 0 and self.dropout[1] < 1,
+            "lr": self.lr is None or self.lr[0] > 0,
+            "weight_decay": self.weight_decay is None or self.weight_decay[0] > 0,
+        }
+        for name, holds in rules.items():
+            bounds = getattr(self, name)
+            if not holds or (bounds and bounds[0] > bounds[1]):
+                msg = f"{name}={bounds} is not a lower and an upper bound that make sense"
+                raise UsageError(msg)
+        if self.n_layers < 1:
+            msg = f"n_layers={self.n_layers} must be at least 1"
+            raise UsageError(msg)
+
+    def distributions(self) -> dict[str, Any]:
+        """Return the distribution of every parameter that is searched, by name."""
+        low, high = self.dropout
+        distributions: dict[str, Any] = {
+            "hidden": LayerSizes(*self.hidden, self.n_layers),
+            "dropout": stats.uniform(low, high - low),
+        }
+        for name in ("lr", "weight_decay"):
+            if bounds := getattr(self, name):
+                distributions[name] = (
+                    stats.loguniform(*bounds) if bounds[0] < bounds[1] else [bounds[0]]
+                )
+        return distributions
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the search goes about it.
+
+    Attributes
+    ----------
+    n_trials, n_folds : int
+        Candidates, and folds of the cross-validation of each.
+    max_epochs, patience : int
+        Early stopping of every fit, on a validation part inside its training fold.
+    batch_size : int or None
+        None leaves it to the classifier.
+    lr, weight_decay : float
+        Used where the space does not search them.
+    n_jobs : int or None
+        Fits side by side, each in a process of its own with one thread; None for one a core.
+    seed : int or None
+        None for the seed of the run's split, or 0.
+    """
+
+    n_trials: int = 12
+    n_folds: int = 3
+    max_epochs: int = 20
+    patience: int = 5
+    batch_size: int | None = None
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    n_jobs: int | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, minimum in {"n_trials": 1, "n_folds": 2, "n_jobs": 1}.items():
+            value = getattr(self, name)
+            if value is not None and value < minimum:
+                msg = f"{name}={value} must be at least {minimum}"
+                raise UsageError(msg)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One point of the space and how it did.
+
+    Attributes
+    ----------
+    parameters : dict
+        The searched parameters.
+    accuracies : tuple of float
+        Accuracy on every fold.
+    epochs, seconds : float
+        Mean over the folds.
+    """
+
+    parameters: dict[str, Any]
+    accuracies: tuple[float, ...]
+    epochs: float
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy over the folds."""
+        return float(np.mean(self.accuracies))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the accuracy over the folds."""
+        return float(np.std(self.accuracies))
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The candidates, the best one first, and what is fixed for all of them."""
+
+    candidates: list[Candidate]
+    fixed: dict[str, Any]
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate with the highest mean accuracy."""
+        return self.candidates[0]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The best candidate's parameters with the fixed ones: what params.json hands to train."""
+        return self.best.parameters | self.fixed
+
+
+def random_search(
+    X: NDArray[np.uint8],
+    y: NDArray[np.int64],
+    space: SearchSpace,
+    options: SearchOptions,
+    on_fit: Callable[[int, Mapping[str, Any]], None] = lambda done, fit: None,
+) -> SearchResult:
+    """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
+
+    Every fit is seeded by the same number and runs on one thread, so that neither the order nor the
+    number of processes changes a result.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, pixels), uint8
+    y : ndarray of shape (n,), int64
+    space : SearchSpace
+    options : SearchOptions
+    on_fit : callable
+        Told of every finished fit: how many are done, and the last one's parameters and scores.
+
+    Returns
+    -------
+    SearchResult
+
+    Raises
+    ------
+    DataError
+        A class has fewer images than there are folds.
+    """
+    seed = options.seed or 0
+    classes, counts = np.unique(y, return_counts=True)
+    if counts.min() < options.n_folds:
+        rarest = classes[counts.argmin()]
+        msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
+        raise DataError(msg)
+    distributions = space.distributions()
+    fixed: dict[str, Any] = {
+        "batch_size": options.batch_size,
+        "lr": options.lr,
+        "weight_decay": options.weight_decay,
+    }
+    classifier = FeedForwardClassifier(
+        **fixed,
+        max_epochs=options.max_epochs,
+        patience=options.patience,
+        n_threads=1,
+        random_state=seed,
+    )
+    check_parameters(classifier)
+    with _fit_log(on_fit) as log:
+        search = RandomizedSearchCV(
+            classifier,
+            distributions,
+            n_iter=options.n_trials,
+            cv=StratifiedKFold(options.n_folds, shuffle=True, random_state=seed),
+            scoring=FitScorer(log),
+            n_jobs=options.n_jobs,
+            pre_dispatch="n_jobs",
+            random_state=seed,
+            refit=False,
+            error_score="raise",
+        ).fit(X, y)
+    candidates = _candidates(search.cv_results_, options.n_folds)
+    return SearchResult(candidates, {name: fixed[name] for name in fixed.keys() - distributions.keys()})
+
+
+class FitScorer:
+    """Scores a fit on its test fold and appends one line about it to a log.
+
+    The log is how worker processes tell the searching one that a fit has ended: a short line appended
+    to a file arrives whole, whoever else writes.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+
+    def __call__(
+        self, classifier: FeedForwardClassifier, X: NDArray[np.uint8], y: NDArray[np.int64]
+    ) -> dict[str, float]:
+        """Return the accuracy, the epochs trained and the seconds they took."""
+        scores = {
+            "accuracy": float(accuracy_score(y, classifier.predict(X))),
+            "epochs": len(classifier.history_),
+            "seconds": sum(epoch.seconds for epoch in classifier.history_),
+        }
+        fit = {"hidden": list(classifier.hidden), "dropout": float(classifier.dropout)} | scores
+        with self.log.open("a") as file:
+            file.write(json.dumps(fit) + "\n")
+        return scores
+
+
+def run_search(
+    run: RunDirectory,
+    data: DataOptions,
+    space: SearchSpace,
+    options: SearchOptions,
+    progress: Progress,
+) -> SearchResult:
+    """Search on the training part of a run's data; write params.json, search.csv and search.png."""
+    from mnistffn.figures.search import draw_search
+
+    run_data = open_run_data(run, data, options.seed, progress)
+    seed = run_data.record["split_seed"] if options.seed is None else options.seed
+    options = replace(options, seed=seed, n_jobs=options.n_jobs or cpu_count())
+    resolved = asdict(options) | {"space": asdict(space), "threads": 1, "device": "cpu"}
+    with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:
+        report = _Reporter(progress, options.n_trials * options.n_folds)
+        result = random_search(run_data.X_train, run_data.y_train, space, options, report)
+        stage.write_json("params.json", _parameters(result))
+        stage.write_csv("search.csv", *_table(result))
+        stage.write_figure("search.png", draw_search(_columns(result)))
+    return result
+
+
+class _Reporter:
+    """Turns finished fits into steps of the progress."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress, self.total = progress, total
+        progress.step(0, total, "first fits under way")
+
+    def __call__(self, done: int, fit: Mapping[str, Any]) -> None:
+        network = f"hidden {','.join(map(str, fit['hidden']))} dropout {fit['dropout']:.2f}"
+        self.progress.step(
+            done,
+            self.total,
+            f"{network}: {fit['accuracy']:.4f} in {fit['epochs']} epochs",
+        )
+
+
+@contextmanager
+def _fit_log(on_fit: Callable[[int, Mapping[str, Any]], None]) -> Iterator[Path]:
+    """Yield the path of a log whose lines are handed to ``on_fit`` as they arrive."""
+    with tempfile.TemporaryDirectory(prefix="mnistffn-") as folder:
+        log = Path(folder) / "fits.jsonl"
+        log.touch()
+        done = Event()
+        watcher = Thread(target=_follow, args=(log, done, on_fit), daemon=True)
+        watcher.start()
+        try:
+            yield log
+        finally:
+            done.set()
+            watcher.join()
+
+
+def _follow(log: Path, done: Event, on_fit: Callable[[int, Mapping[str, Any]], None]) -> None:
+    count = 0
+    with log.open() as file:
+        while True:
+            last_round = done.is_set()
+            for line in iter(file.readline, ""):
+                count += 1
+                on_fit(count, json.loads(line))
+            if last_round:
+                return
+            done.wait(0.2)
+
+
+def _candidates(results: Mapping[str, Any], n_folds: int) -> list[Candidate]:
+    candidates = [
+        Candidate(
+            {name: _plain(parameters[name]) for name in SEARCHED if name in parameters},
+            tuple(float(results[f"split{fold}_test_accuracy"][row]) for fold in range(n_folds)),
+            float(results["mean_test_epochs"][row]),
+            float(results["mean_test_seconds"][row]),
+        )
+        for row, parameters in enumerate(results["params"])
+    ]
+    return sorted(candidates, key=lambda candidate: -candidate.mean)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else float(value)
+
+
+def _parameters(result: SearchResult) -> dict[str, Any]:
+    best = result.best
+    accuracy = {"mean": best.mean, "std": best.std, "folds": list(best.accuracies)}
+    return result.parameters | {"cv_accuracy": accuracy}
+
+
+def _table(result: SearchResult) -> tuple[list[str], list[list[Any]]]:
+    best = result.best
+    folds = [f"fold{fold}_accuracy" for fold in range(len(best.accuracies))]
+    header = ["rank", *best.parameters, "mean_accuracy", "std_accuracy", *folds, "epochs", "seconds"]
+    rows = [
+        [
+            rank,
+            *(_cell(value) for value in c.parameters.values()),
+            f"{c.mean:.6f}",
+            f"{c.std:.6f}",
+            *(f"{accuracy:.6f}" for accuracy in c.accuracies),
+            f"{c.epochs:.1f}",
+            f"{c.seconds:.2f}",
+        ]
+        for rank, c in enumerate(result.candidates, start=1)
+    ]
+    return header, rows
+
+
+def _cell(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, list) else f"{value:.6g}"
+
+
+def _columns(result: SearchResult) -> dict[str, NDArray[np.float64]]:
+    """Return what the figure shows: one array per searched parameter, and the folds' accuracies."""
+    candidates = result.candidates
+    columns = {"accuracies": np.array([c.accuracies for c in candidates])}
+    for depth in range(len(candidates[0].parameters["hidden"])):
+        columns[f"hidden {depth + 1}"] = np.array([c.parameters["hidden"][depth] for c in candidates])
+    for name in candidates[0].parameters:
+        if name != "hidden":
+            columns[name] = np.array([c.parameters[name] for c in candidates])
+    return columns
