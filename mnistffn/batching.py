@@ -36,7 +36,7 @@ class ArrayBatches:
         n = len(self.targets)
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
         for rows in order.split(batch_sizes(n, self.batch_size)):
-            yield as_float(self.inputs[rows]), self.targets[rows]
+            yield as_float(self.inputs.index_select(0, rows)), self.targets[rows]
 
 
 def batch_sizes(n: int, batch_size: int) -> list[int]:

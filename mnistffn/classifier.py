@@ -209,6 +209,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         classifier.best_epoch_ = 0
         classifier.net_ = classifier._make_net().initialize()
         classifier.module_.load_state_dict(model.network.state_dict())
+        classifier.module_.eval()
         return classifier
 
     def _check_training_data(

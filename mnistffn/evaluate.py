@@ -144,7 +144,7 @@ def run_evaluate(run: RunDirectory, data: DataOptions, progress: Progress) -> Ev
     classifier = FeedForwardClassifier.load(run.path / "model.pt")
     dataset, index, record = open_test_images(run, data, progress)
     check_fits(dataset, classifier.n_features_in_, classifier.classes_)
-    run.warn_if_stale(["model.pt"])
+    run.warn_if_stale(["model.pt"], record)
     images, labels = dataset.images[index], dataset.labels[index]
     source = f"test part of {dataset.source}" if record else f"all of {dataset.source}"
     options = {"source": source, "n": len(index), "device": "cpu"}

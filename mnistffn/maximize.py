@@ -310,7 +310,7 @@ def run_maximize(
     chosen = None if units == MEAN else parse_units(units, widths[layer])
     run_data = open_run_data(run, DataOptions(), None, progress)
     check_fits(run_data.dataset, widths[0], classifier.classes_)
-    run.warn_if_stale(["model.pt"])
+    run.warn_if_stale(["model.pt"], run_data.record)
     name = f"maximize-layer{layer}"
     with run.stage(
         name,

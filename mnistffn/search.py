@@ -69,7 +69,7 @@ class SearchSpace:
         Uniform in the logarithm, for they span decades; None leaves them alone.
     """
 
-    hidden: tuple[int, int] = (128, 768)
+    hidden: tuple[int, int] = (100, 600)
     n_layers: int = 2
     dropout: tuple[float, float] = (0.1, 0.7)
     lr: tuple[float, float] | None = None

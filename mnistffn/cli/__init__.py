@@ -33,7 +33,8 @@ class CommandGroup(TyperGroup):
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
             hint = f" (see {context.command_path} --help)" if context else ""
-            code = _report(f"{error.format_message()}{hint}", error.exit_code)
+            message = error.format_message()  # empty where the help was printed already
+            code = _report(f"{message}{hint}", error.exit_code) if message else error.exit_code
         except MemoryError as error:
             code = _report(f"out of memory: {error}", MnistffnError.exit_code)
         except Exception as error:

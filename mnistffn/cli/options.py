@@ -10,7 +10,7 @@ DEFAULT_RUN_DIR = Path("run")
 DataArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[DATA]",
+        metavar="DATA",
         help="MATLAB file with images and labels. Default: the run directory's, else built-in digits.",
         show_default=False,
     ),
@@ -22,7 +22,9 @@ RunDirOption = Annotated[
 OrientationOption = Annotated[
     Literal["auto", "row-major", "column-major"] | None,
     typer.Option(
-        help="How pixels lie in a row of DATA; auto compares with digits.", show_default=False
+        metavar="HOW",
+        help="How pixels lie in a row of DATA: row-major, column-major, or auto: compare with digits.",
+        show_default=False,
     ),
 ]
 TestSizeOption = Annotated[
@@ -36,6 +38,7 @@ SeedOption = Annotated[
     typer.Option(
         min=0,
         max=2**32 - 1,
+        metavar="<int>",
         help="Seed of all that is random; a run's first one also fixes the split. Default: that, or 0.",
         show_default=False,
     ),

@@ -32,7 +32,7 @@ def search(
     hidden: Annotated[
         tuple[int, int],
         typer.Option(help="Bounds of the first hidden layer; each further one has half."),
-    ] = (128, 768),
+    ] = (100, 600),
     layers: Annotated[int, typer.Option(help="Hidden layers.")] = 2,
     dropout: Annotated[tuple[float, float], typer.Option(help="Bounds of the dropout.")] = (0.1, 0.7),
     lr: Annotated[

@@ -64,7 +64,7 @@ class Terminal(Progress):
         """Print a message unless ``--quiet``; a warning in any case."""
         if not self.quiet or message.startswith("warning:"):
             style = "yellow" if message.startswith("warning:") else None
-            self.err.print(message, markup=False, style=style, soft_wrap=True)
+            self.err.print(message, markup=False, style=style, soft_wrap=not self.err.is_terminal)
 
     def step(self, done: int, total: int, message: str) -> None:
         """Move the bar, or print a line from time to time."""
@@ -74,7 +74,7 @@ class Terminal(Progress):
             now = time.monotonic()
             if now - self.last_line >= SECONDS_BETWEEN_LINES or done == total:
                 self.last_line = now
-                self.err.print(f"{done}/{total}  {message}", markup=False, soft_wrap=True)
+                self.note(f"{done}/{total}  {message}")
 
     def show(self, content: str | Table) -> None:
         """Print a result to stdout, unless ``--json`` asks for something else."""

@@ -1,0 +1,50 @@
+import pytest
+import torch
+
+from mnistffn.network import FeedForwardNetwork, fold_batch_norm
+
+
+@pytest.fixture
+def network() -> FeedForwardNetwork:
+    """A network whose batch normalisation has seen data, in training mode."""
+    torch.manual_seed(0)
+    network = FeedForwardNetwork(20, [16, 8, 6], 5, dropout=0.5)
+    for layer in network.hidden:
+        torch.nn.init.normal_(layer.norm.weight)
+        torch.nn.init.normal_(layer.norm.bias)
+    for _ in range(20):
+        network(3 * torch.randn(64, 20) + 1)
+    return network
+
+
+def test_folding_batch_norm_reproduces_evaluation_mode(network: FeedForwardNetwork) -> None:
+    inputs = torch.randn(50, 20)
+    activations = inputs
+    *hidden, output = fold_batch_norm(network)
+    for weight, bias in hidden:
+        activations = torch.relu(activations @ weight.T + bias)
+    logits = activations @ output.weight.T + output.bias
+    torch.testing.assert_close(logits, network.eval()(inputs), rtol=1e-5, atol=1e-5)
+
+
+def test_layers_of_any_number_have_the_widths_asked_for() -> None:
+    for hidden in ([], [7], [9, 4, 3, 2]):
+        network = FeedForwardNetwork(12, hidden, 3)
+        assert network.widths == (12, *hidden, 3)
+        assert network.n_layers == len(hidden) + 1
+        assert network(torch.randn(4, 12)).shape == (4, 3)
+
+
+def test_preactivation_modules_end_in_the_logits(network: FeedForwardNetwork) -> None:
+    assert network.preactivation_module(network.n_layers) is network.output
+    seen = []
+    network.preactivation_module(2).register_forward_hook(lambda *args: seen.append(args[2]))
+    network.eval()(torch.randn(3, 20))
+    assert seen[0].shape == (3, 8)
+    assert (seen[0] < 0).any()
+
+
+def test_dropout_acts_in_training_mode_only(network: FeedForwardNetwork) -> None:
+    inputs = torch.randn(30, 20)
+    assert not torch.equal(network.train()(inputs), network(inputs))
+    assert torch.equal(network.eval()(inputs), network(inputs))
