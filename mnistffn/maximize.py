@@ -159,7 +159,7 @@ def ascend(
     -------
     Tensor of shape (n_images, pixels), float32 in [0, 1]
     """
-    network = network.eval().requires_grad_(requires_grad=False)
+    network.eval()
     side = max(real.shape)
     jitter = side // 14 if options.jitter is None else options.jitter
     with seeded(options.seed), read_preactivations(network, layer) as preactivations:
@@ -170,7 +170,7 @@ def ascend(
             images = render(free, real)
             network(shift(images, jitter).flatten(1))
             loss = options.tv_weight * total_variation(images) - objective(preactivations())
-            loss.sum().backward()
+            loss.sum().backward(inputs=[free])
             optimizer.step()
     return render(free, real).detach().flatten(1)
 

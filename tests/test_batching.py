@@ -21,7 +21,9 @@ def test_shuffling_draws_a_new_order_for_every_pass() -> None:
 
 
 def test_uint8_images_are_scaled_and_floats_are_left_alone() -> None:
-    assert as_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx([0, 0.2, 1])
+    assert as_float(torch.tensor([0, 51, 255], dtype=torch.uint8)).tolist() == pytest.approx(
+        [0, 0.2, 1]
+    )
     assert as_float(torch.tensor([-3.0, 300.0])).tolist() == [-3, 300]
 
 

@@ -25,7 +25,13 @@ def evaluate(
     data: opt.DataArgument = None,
     fail_under: Annotated[
         float | None,
-        typer.Option(min=0, max=1, metavar="<float>", help="Exit with 3 if the accuracy is lower.", show_default=False),
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="<float>",
+            help="Exit with 3 if the accuracy is lower.",
+            show_default=False,
+        ),
     ] = None,
     orientation: opt.OrientationOption = None,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,

@@ -1,0 +1,290 @@
+"""The program as a shell sees it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import call, invoke
+
+from mnistffn import __version__
+
+SMALL = ("--epochs", "3", "--hidden", "12,6", "--dropout", "0.1")
+FILES = {
+    "search": ["params.json", "search.csv", "search.png"],
+    "train": ["model.pt", "history.csv", "curves.png"],
+    "evaluate": ["metrics.json", "predictions.npz", "examples.png", "confusion.png"],
+    "fields": ["fields-layer3.npz", "fields-layer3.png"],
+    "maximize": ["maximize-layer3.npz", "maximize-layer3.json", "maximize-layer3.png"],
+}
+
+
+def test_the_five_commands_follow_one_another(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    search = (
+        "--trials",
+        "2",
+        "--folds",
+        "2",
+        "--hidden",
+        "8",
+        "16",
+        "--epochs",
+        "20",
+        "--patience",
+        "0",
+    )
+    options = {"search": search, "train": ("--epochs", "30")}
+    for command, files in FILES.items():
+        result = invoke(command, "-r", run, *options.get(command, ()))
+        assert result.exit_code == 0, result.output
+        assert result.stdout, "every command prints a result"
+        for file in files:
+            assert (run / file).stat().st_size > 0
+            assert str(run / file) in result.stderr
+        if command != "maximize":
+            assert "next: mnistffn" in result.stderr
+    assert set(json.loads((run / "run.json").read_text())["stages"]) == {
+        "search", "train", "evaluate", "fields-layer3", "maximize-layer3",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "fields", "maximize"])
+def test_json_is_all_that_stdout_holds(trained_run: Path, command: str) -> None:
+    result = invoke(command, "-r", trained_run, "--json", *(SMALL if command == "train" else ()))
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert content["schema"] == 1
+    assert all(Path(file).is_file() for file in content["files"])
+
+
+def test_search_prints_json_too(tmp_path: Path) -> None:
+    bounds = ("--trials", "1", "--folds", "2", "--hidden", "4", "8", "--epochs", "1")
+    content = json.loads(invoke("search", "-r", tmp_path, *bounds, "--json").stdout)
+    assert content["best"]["parameters"]["hidden"] == content["candidates"][0]["parameters"]["hidden"]
+
+
+def test_quiet_leaves_the_result_alone(trained_run: Path) -> None:
+    result = invoke("evaluate", "-r", trained_run, "--quiet")
+    assert result.stderr == ""
+    assert result.stdout.startswith("accuracy 0.9")
+
+
+def test_warnings_are_single_lines_and_survive_quiet(trained_run: Path) -> None:
+    with (trained_run / "model.pt").open("ab") as file:
+        file.write(b" ")
+    result = invoke("fields", "-r", trained_run, "--quiet")
+    assert result.stderr == "warning: model.pt has changed since train wrote it\n"
+
+
+@pytest.mark.parametrize(("threshold", "code"), [("0.5", 0), ("0.9999", 3)])
+def test_a_gate_sets_the_exit_code(trained_run: Path, threshold: str, code: int) -> None:
+    result = invoke("evaluate", "-r", trained_run, "-q", "--fail-under", threshold)
+    assert result.exit_code == code
+    assert (trained_run / "metrics.json").is_file()
+    assert ("is under 0.9999" in result.stderr) == (code == 3)
+
+
+def write_text(path: Path) -> None:
+    path.write_text("no MATLAB file")
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+NAN = np.full((40, 64), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("change", "variables", "message"),
+    [
+        (Path.unlink, {}, "does not exist"),
+        (write_text, {}, "damaged or not a MATLAB file"),
+        (truncate, {}, "damaged or not a MATLAB file"),
+        (empty, {}, "damaged or not a MATLAB file"),
+        (None, {"input_images": np.ones((4, 5))}, "holds no images"),
+        (None, {"output_labels": np.arange(7)}, "there are 7 labels"),
+        (None, {"input_images": NAN}, "NaN"),
+        (None, {"output_labels": np.ones(40)}, "single class 1"),
+    ],
+)
+@pytest.mark.parametrize("command", ["search", "train"])
+def test_bad_data_give_one_line_and_code_4(
+    write_mat: Callable[..., Path], tmp_path: Path, command: str, change, variables, message: str
+) -> None:
+    path = write_mat(**variables)
+    if change:
+        change(path)
+    options = SMALL if command == "train" else ()
+    result = invoke(command, path, "-r", tmp_path / "run", "-q", *options)
+    assert_one_line(result.stderr, message)
+    assert result.exit_code == 4
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("fields", "--layer", "4"), 2, "no layer 4"),
+        (("fields", "--layer", "x"), 2, "'x' is not a valid int"),
+        (("fields", "--units", "10"), 2, "no unit 10"),
+        (("fields", "--units", "1-"), 2, "cannot be read"),
+        (("maximize", "--layer", "0"), 2, "no layer 0"),
+        (("maximize", "--units", "3,77"), 2, "no unit 77"),
+        (("maximize", "--steps", "0"), 2, "steps=0"),
+        (("train", "--hidden", "a,b"), 2, "'a,b' is no list of layer sizes"),
+        (("train", "--hidden", "0"), 2, "hidden=(0,) must be"),
+        (("train", "--hidden", "5", "--dropout", "1"), 2, "dropout=1.0 must be"),
+        (("train", "--hidden", "5", "--test-size", "2"), 2, "test_size=2.0 must be"),
+        (("train", "--hidden", "5", "--seed", "-1"), 2, "-1 is not in the range"),
+        (("search", "--hidden", "9", "3"), 2, "hidden=(9, 3)"),
+        (("search", "--trials", "0"), 2, "n_trials=0"),
+        (("search", "--folds", "1"), 2, "n_folds=1"),
+        (("search", "--folds", "170"), 4, "too few for 170 folds"),
+        (("search", "--orientation", "upside-down"), 2, "upside-down"),
+        (("search", "--epochs", "0"), 2, "max_epochs=0"),
+        (("train",), 5, "params.json is missing"),
+        (("evaluate", "--fail-under", "2"), 2, "2.0 is not in the range"),
+        (("unknown",), 2, "No such command 'unknown'"),
+        (("fields", "--unknown"), 2, "No such option"),
+    ],
+)
+def test_wrong_usage_gives_one_line_and_its_code(
+    trained_run: Path, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    result = invoke(*arguments, *(() if arguments[0] == "unknown" else ("-r", trained_run, "-q")))
+    assert_one_line(result.stderr, message)
+    assert result.exit_code == code
+
+
+@pytest.mark.parametrize("command", ["evaluate", "fields", "maximize"])
+@pytest.mark.parametrize("content", [None, b"", b"not a model"])
+def test_a_model_that_is_missing_or_not_ours_gives_code_5(
+    tmp_path: Path, command: str, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "model.pt").write_bytes(content)
+    result = invoke(command, "-r", tmp_path, "-q")
+    assert_one_line(result.stderr, "run mnistffn train")
+    assert result.exit_code == 5
+
+
+def assert_one_line(stderr: str, message: str) -> None:
+    lines = stderr.splitlines()
+    assert len(lines) == 1, stderr
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+
+
+def test_an_error_has_a_traceback_on_request_only(tmp_path: Path) -> None:
+    assert "Traceback" not in call("evaluate", "-r", tmp_path).stderr
+    assert "Traceback" in call("evaluate", "-r", tmp_path, MNISTFFN_DEBUG="1").stderr
+
+
+def test_the_run_directory_can_come_from_the_environment(trained_run: Path) -> None:
+    result = call("evaluate", "--json", MNISTFFN_RUN_DIR=str(trained_run))
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["run_dir"] == str(trained_run)
+
+
+def test_the_version_is_printed() -> None:
+    assert invoke("--version").stdout == f"mnistffn {__version__}\n"
+
+
+@pytest.mark.parametrize("command", [[], *([command] for command in FILES)])
+def test_help_answers_without_the_heavy_packages(command: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from mnistffn.cli import app\n"
+        "try: app(sys.argv[1:] + ['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'skorch', 'sklearn', 'scipy', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *command], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Usage:" in result.stdout
+    if command:
+        assert result.stdout.count("$ mnistffn") == 2, "help ends with two examples"
+
+
+def test_every_example_of_the_helps_is_understood() -> None:
+    """The options in the examples exist; ``--help`` behind them keeps them from running."""
+    for command in FILES:
+        for line in invoke(command, "--help").stdout.splitlines():
+            if line.strip().startswith("$ mnistffn"):
+                assert invoke(*line.split()[2:], "--help").exit_code == 0
+
+
+def test_help_takes_at_most_three_tenths_of_a_second() -> None:
+    def seconds() -> float:
+        start = time.perf_counter()
+        call("--help")
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.6, "0.3 s on an idle machine; twice that on a busy one"
+
+
+@pytest.mark.parametrize("code", ["NO_COLOR", "--no-color", "FORCE_COLOR"])
+def test_a_pipe_gets_no_animation_and_no_colour(tmp_path: Path, code: str) -> None:
+    flags = [code] if code.startswith("--") else []
+    environment = {} if flags else {code: "1"}
+    result = call("train", "-r", tmp_path, *SMALL, *flags, **environment)
+    assert result.returncode == 0, result.stderr
+    assert "\r" not in result.stderr
+    assert "\x1b[?25l" not in result.stderr, "no cursor is hidden"
+    if code != "FORCE_COLOR":
+        assert "\x1b" not in result.stderr + result.stdout
+    assert "3/3" in result.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", ["train", "search"])
+def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
+    trained_run: Path, command: str, number: int, code: int
+) -> None:
+    before = {path.name: path.read_bytes() for path in trained_run.iterdir()}
+    options = {
+        "train": ("--epochs", "100000", "--patience", "100000", "--hidden", "200,100"),
+        "search": ("--trials", "500", "--epochs", "1000", "--patience", "1000"),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mnistffn", command, "-r", str(trained_run), *options[command]],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr
+    while "split:" not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(4)
+    os.kill(process.pid, number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == code, stderr
+    assert "Traceback" not in stderr
+    assert {path.name: path.read_bytes() for path in trained_run.iterdir()} == before
+    assert wait_until_alone(process.pid), "worker processes must end too"
+
+
+def wait_until_alone(group: int) -> bool:
+    """Return whether the process group is empty within ten seconds."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnistffn.errors import RunDirectoryError, UsageError
+from mnistffn.progress import Progress
+from mnistffn.rundata import (
+    DataOptions,
+    RunData,
+    check_fits,
+    image_shape,
+    open_run_data,
+    open_test_images,
+)
+from mnistffn.rundir import RunDirectory
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory(tmp_path / "run")
+
+
+def settle(run: RunDirectory, options: DataOptions = DataOptions(), seed: int | None = None) -> RunData:
+    run_data = open_run_data(run, options, seed, Progress())
+    with run.stage("train", command="train", options={}, data=run_data.record):
+        pass
+    return run_data
+
+
+def test_what_was_recognised_is_told(run: RunDirectory, digits_mat: Path, recorder) -> None:
+    open_run_data(run, DataOptions(digits_mat), None, recorder)
+    told = "\n".join(recorder.notes)
+    assert "input_images (1797, 64)" in told
+    assert "column-major" in told
+    assert "1,617 to train on, 180 for testing (seed 0)" in told
+    assert "10 classes of" in told
+
+
+def test_the_built_in_digits_are_named(run: RunDirectory, recorder) -> None:
+    open_run_data(run, DataOptions(), None, recorder)
+    assert "built-in digits" in recorder.notes[0]
+
+
+def test_unbalanced_classes_are_warned_about(run: RunDirectory, write_mat, recorder) -> None:
+    path = write_mat(output_labels=np.minimum(np.arange(40) % 8, 2))
+    open_run_data(run, DataOptions(path), None, recorder)
+    assert any(note.startswith("warning: the classes are unbalanced") for note in recorder.notes)
+
+
+def test_later_commands_keep_the_data_and_the_split_whatever_their_seed(
+    run: RunDirectory, digits_mat: Path
+) -> None:
+    first = settle(run, DataOptions(digits_mat), seed=3)
+    later = open_run_data(run, DataOptions(), 8, Progress())
+    assert later.record == first.record
+    np.testing.assert_array_equal(later.split.test, first.split.test)
+    assert set(later.split.train).isdisjoint(first.split.test)
+
+
+def test_another_test_size_or_file_splits_anew(run: RunDirectory, digits_mat: Path) -> None:
+    settle(run, seed=3)
+    assert open_run_data(run, DataOptions(test_size=0.2), 8, Progress()).record["split_seed"] == 8
+    assert open_run_data(run, DataOptions(digits_mat), 8, Progress()).record["split_seed"] == 8
+    assert open_run_data(run, DataOptions(test_size=0.1), 8, Progress()).record["split_seed"] == 3
+
+
+def test_a_given_orientation_is_kept(run: RunDirectory, digits_mat: Path) -> None:
+    settle(run, DataOptions(digits_mat, "row-major"))
+    assert open_run_data(run, DataOptions(), None, Progress()).record["orientation"] == "row-major"
+
+
+def test_a_model_is_tested_on_its_own_test_part_or_on_all_of_another_file(
+    run: RunDirectory, digits_mat: Path, write_mat, recorder
+) -> None:
+    first = settle(run, DataOptions(digits_mat))
+    for options in (DataOptions(), DataOptions(digits_mat)):
+        _, index, record = open_test_images(run, options, recorder)
+        np.testing.assert_array_equal(index, first.split.test)
+        assert record == first.record
+    dataset, index, record = open_test_images(run, DataOptions(write_mat("other.mat")), recorder)
+    assert record is None
+    assert len(index) == len(dataset.labels) == 40
+
+
+def test_images_and_labels_that_a_model_does_not_know_are_refused(run: RunDirectory) -> None:
+    dataset = settle(run).dataset
+    check_fits(dataset, 64, np.arange(10))
+    with pytest.raises(RunDirectoryError, match="takes 784 pixels, but .* 8 by 8 = 64"):
+        check_fits(dataset, 784, np.arange(10))
+    with pytest.raises(RunDirectoryError, match=r"labels \[8, 9\], which the model was not trained on"):
+        check_fits(dataset, 64, np.arange(8))
+
+
+def test_the_image_shape_comes_from_the_manifest_or_is_square(run: RunDirectory) -> None:
+    assert image_shape(run, 784) == (28, 28)
+    with pytest.raises(RunDirectoryError):
+        image_shape(run, 783)
+    settle(run)
+    assert image_shape(run, 64) == (8, 8)
+    with pytest.raises(RunDirectoryError):
+        image_shape(run, 784)
+
+
+@pytest.mark.parametrize("test_size", [0, 1, -0.5, 3])
+def test_a_test_size_out_of_range_is_refused(test_size: float) -> None:
+    with pytest.raises(UsageError, match="test_size"):
+        DataOptions(test_size=test_size)

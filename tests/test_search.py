@@ -1,0 +1,129 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnistffn.data import builtin_digits
+from mnistffn.errors import DataError, UsageError
+from mnistffn.rundata import DataOptions
+from mnistffn.rundir import RunDirectory
+from mnistffn.search import LayerSizes, SearchOptions, SearchSpace, random_search, run_search
+
+digits = builtin_digits()
+X, y = digits.flat[:600], digits.labels[:600]
+SPACE = SearchSpace((4, 12), 2, (0.0, 0.3))
+SMALL = {"n_trials": 3, "n_folds": 2, "max_epochs": 4}
+
+
+def test_every_layer_is_uniform_between_half_the_bounds_of_the_one_below() -> None:
+    draws = np.array([LayerSizes(100, 600, 3).rvs(np.random.RandomState(seed)) for seed in range(2000)])
+    for depth in range(3):
+        low, high = 100 / 2**depth, 600 / 2**depth
+        assert low <= draws[:, depth].min() < low + 5
+        assert high - 5 < draws[:, depth].max() <= high
+        assert draws[:, depth].mean() == pytest.approx((low + high) / 2, rel=0.05)
+    assert abs(np.corrcoef(draws.T)[0, 1]) < 0.1
+
+
+def test_both_bounds_can_be_drawn_and_may_be_equal() -> None:
+    sizes = LayerSizes(5, 6, 1)
+    assert {sizes.rvs(np.random.RandomState(seed)) for seed in range(50)} == {(5,), (6,)}
+    assert LayerSizes(7, 7, 2).rvs(0) == (7, 3)
+    assert LayerSizes(1, 1, 3).rvs(0) == (1, 1, 1)
+
+
+def test_the_documents_winner_lies_inside_the_default_space() -> None:
+    space = SearchSpace()
+    first, second = 360, 187
+    assert space.n_layers == 2
+    assert space.hidden[0] <= first <= space.hidden[1]
+    assert space.hidden[0] / 2 <= second <= space.hidden[1] / 2
+    assert space.dropout[0] <= 0.5782 <= space.dropout[1]
+
+
+def test_learning_rate_and_weight_decay_are_searched_on_request() -> None:
+    assert set(SearchSpace().distributions()) == {"hidden", "dropout"}
+    distributions = SearchSpace(lr=(1e-4, 1e-2), weight_decay=(0.1, 0.1)).distributions()
+    rates = distributions["lr"].rvs(2000, random_state=0)
+    assert 1e-4 <= rates.min() < rates.max() <= 1e-2
+    assert np.median(rates) == pytest.approx(1e-3, rel=0.15)
+    assert distributions["weight_decay"] == [0.1]
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        {"hidden": (10, 5)},
+        {"hidden": (0, 5)},
+        {"dropout": (0.2, 1.0)},
+        {"dropout": (-0.1, 0.5)},
+        {"lr": (0.0, 1.0)},
+        {"weight_decay": (0.0, 1.0)},
+        {"n_layers": 0},
+    ],
+)
+def test_bounds_that_make_no_sense_are_refused(space: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=next(iter(space))):
+        SearchSpace(**space)
+
+
+@pytest.mark.parametrize("options", [{"n_trials": 0}, {"n_folds": 1}, {"n_jobs": 0}])
+def test_numbers_that_make_no_sense_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match=next(iter(options))):
+        SearchOptions(**options)
+
+
+def test_results_do_not_depend_on_the_number_of_processes() -> None:
+    one = random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=1))
+    two = random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=2))
+    assert [c.parameters for c in one.candidates] == [c.parameters for c in two.candidates]
+    assert [c.accuracies for c in one.candidates] == [c.accuracies for c in two.candidates]
+
+
+def test_every_fit_is_told_and_the_best_candidate_comes_first() -> None:
+    told = []
+    result = random_search(
+        X, y, SPACE, SearchOptions(**SMALL), lambda done, fit: told.append((done, fit))
+    )
+    assert [done for done, _ in told] == [1, 2, 3, 4, 5, 6]
+    accuracies = sorted(fit["accuracy"] for _, fit in told)
+    assert accuracies == sorted(a for candidate in result.candidates for a in candidate.accuracies)
+    assert result.best.mean == max(candidate.mean for candidate in result.candidates)
+    assert len({tuple(candidate.parameters["hidden"]) for candidate in result.candidates}) > 1
+
+
+def test_another_seed_draws_other_candidates() -> None:
+    first, second = (
+        random_search(X, y, SPACE, SearchOptions(n_trials=1, n_folds=2, max_epochs=1, seed=seed))
+        for seed in (0, 1)
+    )
+    assert first.best.parameters != second.best.parameters
+
+
+def test_a_class_with_fewer_images_than_folds_is_refused() -> None:
+    labels = y.copy()
+    labels[labels == 3] = 4
+    labels[0] = 3
+    with pytest.raises(DataError, match="class 3 has 1 images, too few for 2 folds"):
+        random_search(X, labels, SPACE, SearchOptions(**SMALL))
+
+
+def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorder) -> None:
+    run = RunDirectory(tmp_path / "run")
+    space = SearchSpace((4, 12), 2, (0.0, 0.3), lr=(1e-3, 1e-2))
+    result = run_search(run, DataOptions(), space, SearchOptions(**SMALL), recorder)
+    written = run.read_json("params.json")
+    assert written["hidden"] == result.best.parameters["hidden"]
+    assert written["lr"] == result.best.parameters["lr"]
+    assert written["weight_decay"] == 0
+    assert written["cv_accuracy"]["folds"] == list(result.best.accuracies)
+    assert written["cv_accuracy"]["mean"] == pytest.approx(np.mean(result.best.accuracies))
+    with (run.path / "search.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["mean_accuracy"]) for row in rows] == pytest.approx(
+        [candidate.mean for candidate in result.candidates], abs=1e-6
+    )
+    assert list(rows[0])[:4] == ["rank", "hidden", "dropout", "lr"]
+    assert (run.path / "search.png").stat().st_size > 5000
+    assert recorder.steps[-1] == (6, 6)
