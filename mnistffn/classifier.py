@@ -207,7 +207,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         classifier.n_features_in_ = model.network.widths[0]
         classifier.history_ = []
         classifier.best_epoch_ = 0
-        classifier.net_ = classifier._make_net().initialize()
+        classifier.net_ = classifier._make_net()
+        classifier.net_.initialize_module()  # but no optimizer, which takes two seconds to import
         classifier.module_.load_state_dict(model.network.state_dict())
         classifier.module_.eval()
         return classifier

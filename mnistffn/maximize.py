@@ -1,9 +1,9 @@
 """Activation maximization: images that excite a unit most, by gradient ascent on the image.
 
-An image is written as a sigmoid of free numbers, so that every pixel stays in [0, 1]; pixels that no
-training image lights stay dark, and the whole has the norm of a real image. Small shifts and a penalty
-on total variation keep the ascent from noise that only this network takes for signal (after Erhan and
-others, 2009; Mahendran and Vedaldi, 2015; Olah and others, 2017).
+An image is written as a sigmoid of free numbers, so that every pixel stays in [0, 1]; pixels that
+hardly a training image lights stay dark, and the whole has the norm of a real image. Small shifts and a
+penalty on total variation keep the ascent from noise that only this network takes for signal (after
+Erhan and others, 2009; Mahendran and Vedaldi, 2015; Olah and others, 2017).
 """
 
 from collections.abc import Callable, Iterator
@@ -26,6 +26,9 @@ from mnistffn.rundir import RunDirectory
 from mnistffn.seeding import seeded
 from mnistffn.units import check_layer, describe_layer, name_units, parse_units
 
+# Where only pixels that are never lit are held dark, the ascent feeds on the border, where training has
+# had little say: a 1 was read as a 2. With this bound two plain networks read all ten as asked for.
+SMALLEST_LIT_PART = 0.02
 MEAN = "mean"
 MEAN_UNIT = -1
 
@@ -52,7 +55,7 @@ class MaximizeOptions:
 
     steps: int = 256
     lr: float = 0.1
-    tv_weight: float = 1.0
+    tv_weight: float = 4.0
     jitter: int | None = None
     seed: int = 0
 
@@ -74,7 +77,7 @@ class RealImages:
     shape : (int, int)
         Height and width.
     lit : Tensor of shape (pixels,), bool
-        Pixels that at least one training image lights.
+        Pixels that at least a fiftieth of the training images light.
     norm : float
         Median Euclidean norm of a training image, pixels in [0, 1].
     """
@@ -88,7 +91,9 @@ class RealImages:
         """Measure ``images``, an ndarray of shape (n, height, width), uint8."""
         flat = as_tensor(images.reshape(len(images), -1))
         norms = torch.cat([as_float(batch).norm(dim=1) for batch in flat.split(PREDICTION_BATCH)])
-        return cls(images.shape[1:], flat.amax(dim=0) > 0, float(norms.median()))
+        n_lit = sum((batch > 0).sum(dim=0) for batch in flat.split(PREDICTION_BATCH))
+        lit = torch.as_tensor(n_lit) >= SMALLEST_LIT_PART * len(images)
+        return cls(images.shape[1:], lit, float(norms.median()))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class AffineLayer(NamedTuple):
 class Dropout(nn.Module):
     """Inverted dropout (Srivastava and others, 2014) that spends 16 random bits on a unit.
 
-    ``torch.nn.Dropout`` draws a number for each: on a CPU that takes 3.5 times as long, and a sixth of an
+    ``torch.nn.Dropout`` draws a number for each: on a CPU that takes 3.5 times as long, a sixth of an
     epoch of 784-360-187-10.
 
     Parameters

@@ -112,14 +112,29 @@ def _resolve(run: RunDirectory, options: TrainOptions) -> tuple[dict[str, Any], 
     from_search = not set(TUNED) <= set(given)
     searched: dict[str, Any] = {}
     if from_search and (run.path / "params.json").exists():
-        content = run.read_json("params.json")
-        searched = {name: content[name] for name in TUNED if name in content}
+        searched = _read_parameters(run)
     elif "hidden" not in given:
         remedy = "run mnistffn search first, or give --hidden 360,187"
         msg = f"{run.path / 'params.json'} is missing: {remedy}"
         raise RunDirectoryError(msg)
     parameters = searched | given
     return parameters | {"hidden": tuple(parameters["hidden"])}, bool(searched)
+
+
+def _read_parameters(run: RunDirectory) -> dict[str, Any]:
+    """Return the tuned parameters of params.json, which a user may have edited."""
+    content = run.read_json("params.json")
+    parameters = {name: content[name] for name in TUNED if name in content}
+    hidden = parameters.get("hidden")
+    numbers = [value for name, value in parameters.items() if name != "hidden" and value is not None]
+    sizes = hidden if isinstance(hidden, list) else [None]
+    if not all(isinstance(size, int) for size in sizes) or not all(
+        isinstance(number, int | float) for number in numbers
+    ):
+        remedy = "expected a list of sizes and numbers; run mnistffn search again"
+        msg = f"{run.path / 'params.json'} holds {parameters}: {remedy}"
+        raise RunDirectoryError(msg)
+    return parameters
 
 
 class _Reporter:

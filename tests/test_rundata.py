@@ -44,7 +44,7 @@ def test_the_built_in_digits_are_named(run: RunDirectory, recorder) -> None:
 
 def test_unbalanced_classes_are_warned_about(run: RunDirectory, write_mat, recorder) -> None:
     path = write_mat(output_labels=np.minimum(np.arange(40) % 8, 2))
-    open_run_data(run, DataOptions(path), None, recorder)
+    open_run_data(run, DataOptions(path, test_size=0.5), None, recorder)
     assert any(note.startswith("warning: the classes are unbalanced") for note in recorder.notes)
 
 
