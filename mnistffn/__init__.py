@@ -1,7 +1,6 @@
 """Tune, train, test and look inside a feed-forward network on MNIST-like images."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,7 +8,6 @@ if TYPE_CHECKING:
     from mnistffn.data import Dataset, load_dataset
 
 __all__ = ["Dataset", "FeedForwardClassifier", "load_dataset"]
-__version__ = version("mnistffn")
 
 _HOMES = {
     "Dataset": "mnistffn.data",
@@ -20,6 +18,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are asked for, so that ``--help`` need not wait for torch."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415
+
+        return version("mnistffn")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     msg = f"module {__name__!r} has no attribute {name!r}"

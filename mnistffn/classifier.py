@@ -72,7 +72,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     best_epoch_ : int
         The epoch whose weights were kept; 0 if not one of them was finite.
     net_ : skorch.NeuralNet
-        The net that was trained.
+        The net that was trained; not there after :meth:`load`.
     module_ : FeedForwardNetwork
         The fitted network: float32 (n, n_features) in, logits (n, n_classes) out.
 
@@ -143,6 +143,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         parts = self._hold_out(X, targets, seed)
         with seeded(seed, self.n_threads):
             self.net_ = self._make_net(len(parts[0][1])).initialize()
+            self.module_: FeedForwardNetwork = self.net_.module_
             self._train(parts)
         return self
 
@@ -174,13 +175,6 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         probabilities = self.predict_proba(X)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
 
-    @property
-    def module_(self) -> FeedForwardNetwork:
-        """The fitted network."""
-        check_is_fitted(self)
-        module: FeedForwardNetwork = self.net_.module_
-        return module
-
     def save(self, path: str | PathLike[str] | BinaryIO) -> None:
         """Write weights, architecture and parameters to ``path`` (usually ``model.pt``).
 
@@ -190,6 +184,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         del parameters["on_epoch"]
         if isinstance(self.random_state, RandomState):
             parameters["random_state"] = None
+        check_is_fitted(self)
         write_model(path, Model(self.module_, self.classes_, parameters))
 
     @classmethod
@@ -207,10 +202,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         classifier.n_features_in_ = model.network.widths[0]
         classifier.history_ = []
         classifier.best_epoch_ = 0
-        classifier.net_ = classifier._make_net()
-        classifier.net_.initialize_module()  # but no optimizer, which takes two seconds to import
-        classifier.module_.load_state_dict(model.network.state_dict())
-        classifier.module_.eval()
+        classifier.module_ = model.network
         return classifier
 
     def _check_training_data(
@@ -243,7 +235,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         )
         return _as_part(X, targets, train), _as_part(X, targets, valid)
 
-    def _make_net(self, n_train: int = 0) -> TrainingNet:
+    def _make_net(self, n_train: int) -> TrainingNet:
         return TrainingNet(
             module__n_features=self.n_features_in_,
             module__hidden=tuple(self.hidden),
@@ -256,7 +248,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         )
 
     def _train(self, parts: tuple[Part, Part | None]) -> None:
-        best = BestWeights(self.net_.module_)
+        best = BestWeights(self.module_)
         self.history_ = []
         for _ in range(self.max_epochs):
             epoch = self.net_.train_epoch(parts)
@@ -272,7 +264,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         if self.patience:
             best.restore()
         self.best_epoch_ = best.epoch if self.patience else len(self.history_)
-        self.net_.module_.eval()
+        self.module_.eval()
 
 
 def check_parameters(classifier: FeedForwardClassifier) -> None:

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -219,6 +218,8 @@ class RunDirectory:
     def _commit(
         self, name: str, command: str, stage: Stage, started: str, data: Mapping[str, Any] | None
     ) -> None:
+        from importlib.metadata import version  # noqa: PLC0415  # a tenth of the time that --help may take
+
         manifest = self.manifest()
         outputs = {file: _hash(temporary) for file, temporary in stage.pending.items()}
         manifest["data"] = data or manifest["data"]

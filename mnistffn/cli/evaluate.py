@@ -4,14 +4,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from mnistffn.cli import options as opt
-from mnistffn.cli.terminal import Terminal, make_table
 from mnistffn.errors import GateError
-from mnistffn.rundir import RunDirectory
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mnistffn.evaluate import Metrics
 
 
@@ -43,12 +42,12 @@ def evaluate(
 
     With another file as DATA, it is measured on all images of that file.
     """
+    from mnistffn.cli.terminal import Terminal
     from mnistffn.evaluate import run_evaluate
     from mnistffn.rundata import DataOptions
 
-    run = RunDirectory(run_dir)
-    with Terminal(run, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
-        result = run_evaluate(run, DataOptions(data, orientation), terminal)
+    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+        result = run_evaluate(terminal.run, DataOptions(data, orientation), terminal)
         terminal.show(_describe(result.metrics))
         terminal.show(_make_table(result.metrics))
         terminal.finish(
@@ -67,7 +66,9 @@ def _describe(metrics: "Metrics") -> str:
     )
 
 
-def _make_table(metrics: "Metrics") -> Table:
+def _make_table(metrics: "Metrics") -> "Table":
+    from mnistffn.cli.terminal import make_table
+
     rows = [
         [str(c.label), f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.n:,}"] for c in metrics.per_class
     ]

@@ -5,8 +5,6 @@ from typing import Annotated
 import typer
 
 from mnistffn.cli import options as opt
-from mnistffn.cli.terminal import Terminal
-from mnistffn.rundir import RunDirectory
 
 
 def register(app: typer.Typer) -> None:
@@ -29,12 +27,12 @@ def fields(
     no_color: opt.NoColorOption = False,
 ) -> None:
     """Draw the receptive fields of a layer: the weights propagated from the pixels to its units."""
+    from mnistffn.cli.terminal import Terminal
     from mnistffn.fields import run_fields
 
-    run = RunDirectory(run_dir)
-    with Terminal(run, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
-        result = run_fields(run, layer, units)
-        picture = run.path / f"fields-layer{result.layer}.png"
+    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+        result = run_fields(terminal.run, layer, units)
+        picture = terminal.run.path / f"fields-layer{result.layer}.png"
         terminal.show(f"{len(result.units)} receptive fields of layer {result.layer} in {picture}")
         content = {"layer": result.layer, "units": result.units.tolist()}
         terminal.finish(f"fields-layer{result.layer}", content, f"maximize --layer {result.layer}")

@@ -4,13 +4,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from mnistffn.cli import options as opt
-from mnistffn.cli.terminal import Terminal, make_table
-from mnistffn.rundir import RunDirectory
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mnistffn.maximize import MaximizeResult
 
 ROWS = 20
@@ -45,18 +44,20 @@ def maximize(
     no_color: opt.NoColorOption = False,
 ) -> None:
     """Find the images that excite units most, by gradient ascent on the image."""
+    from mnistffn.cli.terminal import Terminal
     from mnistffn.maximize import MaximizeOptions, run_maximize
 
     chosen = MaximizeOptions(steps=steps, seed=seed)
-    run = RunDirectory(run_dir)
-    with Terminal(run, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
-        result = run_maximize(run, layer, units, chosen, terminal)
+    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+        result = run_maximize(terminal.run, layer, units, chosen, terminal)
         terminal.show(_make_table(result))
         content = {"layer": result.layer, "scores": [asdict(score) for score in result.scores]}
         terminal.finish(f"maximize-layer{result.layer}", content)
 
 
-def _make_table(result: "MaximizeResult") -> Table:
+def _make_table(result: "MaximizeResult") -> "Table":
+    from mnistffn.cli.terminal import make_table
+
     rows = [
         [
             str(score.unit),

@@ -4,13 +4,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from mnistffn.cli import options as opt
-from mnistffn.cli.terminal import Terminal, make_table
-from mnistffn.rundir import RunDirectory
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mnistffn.search import SearchResult
 
 ROWS = 10
@@ -66,21 +65,24 @@ def search(
 
     Sizes and dropout are drawn uniformly, learning rate and weight decay uniformly in the logarithm.
     """
+    from mnistffn.cli.terminal import Terminal
     from mnistffn.rundata import DataOptions
     from mnistffn.search import SearchOptions, SearchSpace, run_search
 
     space = SearchSpace(hidden, layers, dropout, lr, weight_decay)
+    where = DataOptions(data, orientation, test_size)
     chosen = SearchOptions(trials, folds, epochs, patience, batch_size, n_jobs=jobs, seed=seed)
-    run = RunDirectory(run_dir)
-    with Terminal(run, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
-        result = run_search(run, DataOptions(data, orientation, test_size), space, chosen, terminal)
+    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+        result = run_search(terminal.run, where, space, chosen, terminal)
         terminal.show(_make_table(result))
         best = {"parameters": result.parameters, "mean": result.best.mean, "std": result.best.std}
         candidates = [asdict(candidate) for candidate in result.candidates]
         terminal.finish("search", {"best": best, "candidates": candidates}, "train")
 
 
-def _make_table(result: "SearchResult") -> Table:
+def _make_table(result: "SearchResult") -> "Table":
+    from mnistffn.cli.terminal import make_table
+
     names = list(result.best.parameters)
     columns = ["", *(NAMES.get(name, name) for name in names), "accuracy", "epochs", "seconds"]
     rows = [

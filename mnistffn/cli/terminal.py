@@ -5,6 +5,7 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -31,13 +32,14 @@ class Terminal(Progress):
 
     Parameters
     ----------
-    run : RunDirectory
+    run_dir : Path
+        Becomes ``run``, the run directory that the command works in.
     json_output, quiet, no_color : bool
         The options of these names.
     """
 
-    def __init__(self, run: RunDirectory, *, json_output: bool, quiet: bool, no_color: bool) -> None:
-        self.run = run
+    def __init__(self, run_dir: Path, *, json_output: bool, quiet: bool, no_color: bool) -> None:
+        self.run = RunDirectory(run_dir)
         self.json_output = json_output
         self.quiet = quiet
         color: Literal["auto"] | None = None if no_color else "auto"

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistffn.cli import options as opt
-from mnistffn.cli.terminal import Terminal
-from mnistffn.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from mnistffn.train import TrainResult
@@ -61,15 +59,15 @@ def train(
 
     Parameters that are not given come from the search (params.json).
     """
+    from mnistffn.cli.terminal import Terminal
     from mnistffn.rundata import DataOptions
     from mnistffn.train import TrainOptions, run_train
 
     sizes = None if hidden is None else opt.read_sizes(hidden)
     tuned = (sizes, dropout, lr, weight_decay, batch_size)
     chosen = TrainOptions(*tuned, epochs, patience, validation_fraction, threads, seed)
-    run = RunDirectory(run_dir)
-    with Terminal(run, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
-        result = run_train(run, DataOptions(data, orientation, test_size), chosen, terminal)
+    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+        result = run_train(terminal.run, DataOptions(data, orientation, test_size), chosen, terminal)
         terminal.show(_describe(result))
         terminal.finish("train", _summarise(result), "evaluate", "fields", "maximize")
 
