@@ -188,8 +188,10 @@ def assert_one_line(stderr: str, message: str) -> None:
 
 
 def test_an_error_has_a_traceback_on_request_only(tmp_path: Path) -> None:
-    assert "Traceback" not in call("evaluate", "-r", tmp_path).stderr
-    assert "Traceback" in call("evaluate", "-r", tmp_path, MNISTFFN_DEBUG="1").stderr
+    assert "Traceback" not in invoke("evaluate", "-r", tmp_path).stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNISTFFN_DEBUG", "1")
+        assert "Traceback" in invoke("evaluate", "-r", tmp_path).stderr
 
 
 def test_the_run_directory_can_come_from_the_environment(trained_run: Path) -> None:

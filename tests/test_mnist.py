@@ -58,4 +58,4 @@ def test_search_runs_on_the_real_data(mnist_path: Path, tmp_path: Path) -> None:
     small = ("--trials", 2, "--folds", 2, "--epochs", 2, "--hidden", 32, 64)
     result = invoke("search", mnist_path, "-r", tmp_path, "--json", *small)
     assert result.exit_code == 0, result.output
-    assert json.loads(result.stdout)["best"]["mean"] > 0.9
+    assert json.loads(result.stdout)["best"]["mean"] > 0.7

@@ -21,11 +21,12 @@ def draw_maximized(
 ) -> Figure:
     """Draw maximizing images (u, height, width) in [0, 1] with what the network makes of them.
 
-    Under each: its activation and, in brackets, the best training image's; then the class that the
-    network reads, with its probability.
+    Under each: its activation, that of the best training image, and the class that the network reads,
+    with its probability.
     """
     captions = [
-        f"{score['activation']:.1f} (real {score['best_real']:.1f})\n"
+        f"activation {score['activation']:.1f}\n"
+        f"best real image {score['best_real']:.1f}\n"
         f"read as {score['predicted']} ({score['probability']:.2f})"
         for score in scores
     ]
