@@ -66,14 +66,14 @@ def open_run_data(
 
     The first command of a run settles the data and the split, with its seed. Later ones find them in
     the manifest, whatever their own seed, so that no image that is held out is ever trained on; other
-    data, another orientation or test size settle them anew.
+    data or another test size settle them anew.
 
     Parameters
     ----------
     run : RunDirectory
     options : DataOptions
     seed : int or None
-        Seed of a new split; None for 0.
+        Seed of a new split; None for that of the one before, or else 0.
     progress : Progress
         Is told what was recognised, how the data are split and how the classes are balanced.
 
@@ -89,7 +89,7 @@ def open_run_data(
     dataset = load_dataset(path, orientation=orientation)
     test_size = options.test_size or known.get("test_size", TEST_SIZE)
     settled = known.get("sha256") == dataset.sha256 and known.get("test_size") == test_size
-    split_seed = known["split_seed"] if settled else seed or 0
+    split_seed = known["split_seed"] if settled or (known and seed is None) else seed or 0
     split = split_labels(dataset.labels, test_size, split_seed)
     _describe(dataset, split, split_seed, progress)
     record = {

@@ -63,6 +63,7 @@ def test_another_test_size_or_file_splits_anew(run: RunDirectory, digits_mat: Pa
     assert open_run_data(run, DataOptions(test_size=0.2), 8, Progress()).record["split_seed"] == 8
     assert open_run_data(run, DataOptions(digits_mat), 8, Progress()).record["split_seed"] == 8
     assert open_run_data(run, DataOptions(test_size=0.1), 8, Progress()).record["split_seed"] == 3
+    assert open_run_data(run, DataOptions(test_size=0.2), None, Progress()).record["split_seed"] == 3
 
 
 def test_a_given_orientation_is_kept(run: RunDirectory, digits_mat: Path) -> None:
