@@ -19,13 +19,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnistffn.batching import as_float, as_tensor
-from mnistffn.errors import UsageError
+from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.modelfile import Model, read_model, write_model
 from mnistffn.net import BestWeights, Epoch, Part, TrainingNet
 from mnistffn.network import FeedForwardNetwork
 from mnistffn.seeding import seeded
 
 PREDICTION_BATCH = 4096
+WIDEST = 100_000
 
 
 class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -197,7 +198,12 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             There is no such file, or it is not a model of this program.
         """
         model = read_model(path)
-        classifier = cls(**model.parameters)
+        try:
+            classifier = cls(**model.parameters)
+            check_parameters(classifier)
+        except (TypeError, UsageError) as error:
+            msg = f"{path} is damaged ({error}): run mnistffn train again"
+            raise RunDirectoryError(msg) from error
         classifier.classes_ = model.classes
         classifier.n_features_in_ = model.network.widths[0]
         classifier.history_ = []
@@ -228,7 +234,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
                 f"n_samples={len(X)} leaves {len(X) - n_valid} to train on with "
                 f"validation_fraction={self.validation_fraction}: at least 2 are needed"
             )
-            raise ValueError(msg)
+            raise UsageError(msg)
         rare = np.bincount(targets).min() < 2 or n_valid < len(self.classes_)
         train, valid = train_test_split(
             rows, test_size=n_valid, stratify=None if rare else targets, random_state=seed
@@ -261,9 +267,10 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
                 break
             if self.patience and best.update(epoch) >= self.patience:
                 break
-        if self.patience:
+        diverged = not math.isfinite(self.history_[-1].train_loss)
+        if self.patience or diverged:
             best.restore()
-        self.best_epoch_ = best.epoch if self.patience else len(self.history_)
+        self.best_epoch_ = best.epoch if self.patience or diverged else len(self.history_)
         self.module_.eval()
 
 
@@ -279,7 +286,7 @@ def check_parameters(classifier: FeedForwardClassifier) -> None:
     """
     c = classifier
     rules = {
-        "hidden": (all(units >= 1 for units in c.hidden), "layer sizes of at least 1"),
+        "hidden": (all(1 <= units <= WIDEST for units in c.hidden), f"layer sizes from 1 to {WIDEST}"),
         "dropout": (0 <= c.dropout < 1, "in [0, 1)"),
         "lr": (0 < c.lr < math.inf, "above 0"),
         "weight_decay": (0 <= c.weight_decay < math.inf, "0 or more"),
@@ -290,7 +297,7 @@ def check_parameters(classifier: FeedForwardClassifier) -> None:
         "max_epochs": (c.max_epochs >= 1, "at least 1"),
         "patience": (c.patience >= 0, "0 or more"),
         "validation_fraction": (0 < c.validation_fraction < 1, "in (0, 1)"),
-        "n_threads": (c.n_threads is None or c.n_threads >= 1, "at least 1"),
+        "n_threads": (c.n_threads is None or 1 <= c.n_threads <= 1024, "from 1 to 1024"),
     }
     for name, (holds, rule) in rules.items():
         if not holds:

@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_
 from mnistffn.classifier import FeedForwardClassifier
 from mnistffn.progress import Progress
 from mnistffn.rundata import DataOptions, check_fits, open_test_images
-from mnistffn.rundir import RunDirectory
+from mnistffn.rundir import RunDirectory, exclusive
 
 EXAMPLES_PER_KIND = 4
 
@@ -128,6 +128,7 @@ class EvaluateResult:
     source: str
 
 
+@exclusive
 def run_evaluate(run: RunDirectory, data: DataOptions, progress: Progress) -> EvaluateResult:
     """Measure a run's model; write metrics.json, predictions.npz, examples.png and confusion.png.
 
@@ -143,7 +144,7 @@ def run_evaluate(run: RunDirectory, data: DataOptions, progress: Progress) -> Ev
 
     classifier = FeedForwardClassifier.load(run.path / "model.pt")
     dataset, index, record = open_test_images(run, data, progress)
-    check_fits(dataset, classifier.n_features_in_, classifier.classes_)
+    check_fits(dataset, dataset.labels[index], classifier.n_features_in_, classifier.classes_)
     run.warn_if_stale(["model.pt"], record)
     images, labels = dataset.images[index], dataset.labels[index]
     source = f"test part of {dataset.source}" if record else f"all of {dataset.source}"

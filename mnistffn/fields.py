@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mnistffn.modelfile import read_model
 from mnistffn.network import FeedForwardNetwork, fold_batch_norm
 from mnistffn.rundata import image_shape
-from mnistffn.rundir import RunDirectory
+from mnistffn.rundir import RunDirectory, exclusive
 from mnistffn.units import check_layer, describe_layer, name_units, parse_units
 
 
@@ -53,6 +53,7 @@ def propagate_weights(network: FeedForwardNetwork, layer: int) -> NDArray[np.flo
     return np.asarray(product.numpy(), dtype=np.float32)
 
 
+@exclusive
 def run_fields(run: RunDirectory, layer: int | None, units: str | None) -> FieldsResult:
     """Draw the receptive fields of a layer of a run's model.
 

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from mnistffn.batching import as_float, as_tensor
 from mnistffn.classifier import PREDICTION_BATCH, FeedForwardClassifier
-from mnistffn.errors import UsageError
+from mnistffn.errors import DataError, UsageError
 from mnistffn.network import FeedForwardNetwork
 from mnistffn.progress import Progress
 from mnistffn.rundata import DataOptions, check_fits, open_run_data
-from mnistffn.rundir import RunDirectory
+from mnistffn.rundir import RunDirectory, exclusive
 from mnistffn.seeding import seeded
 from mnistffn.units import check_layer, describe_layer, name_units, parse_units
 
@@ -93,7 +93,11 @@ class RealImages:
         norms = torch.cat([as_float(batch).norm(dim=1) for batch in flat.split(PREDICTION_BATCH)])
         n_lit = sum((batch > 0).sum(dim=0) for batch in flat.split(PREDICTION_BATCH))
         lit = torch.as_tensor(n_lit) >= SMALLEST_LIT_PART * len(images)
-        return cls(images.shape[1:], lit, float(norms.median()))
+        norm = float(norms.median())
+        if not norm or not lit.any():
+            msg = "nearly all training images are blank: there is nothing to hold an image to"
+            raise DataError(msg)
+        return cls(images.shape[1:], lit, norm)
 
 
 @dataclass(frozen=True)
@@ -278,6 +282,7 @@ def _select(preactivations: Tensor, units: list[int] | None) -> Tensor:
     return preactivations.mean(dim=1, keepdim=True) if units is None else preactivations[:, units]
 
 
+@exclusive
 def run_maximize(
     run: RunDirectory,
     layer: int | None,
@@ -314,7 +319,7 @@ def run_maximize(
     check_layer(layer, len(widths) - 1)
     chosen = None if units == MEAN else parse_units(units, widths[layer])
     run_data = open_run_data(run, DataOptions(), None, progress)
-    check_fits(run_data.dataset, widths[0], classifier.classes_)
+    check_fits(run_data.dataset, run_data.y_train, widths[0], classifier.classes_)
     run.warn_if_stale(["model.pt"], run_data.record)
     name = f"maximize-layer{layer}"
     with run.stage(

@@ -109,6 +109,12 @@ def _check_state(
         if not torch.isfinite(found).all():
             msg = f"{path}: {name} holds values that are not finite: run mnistffn train again"
             raise RunDirectoryError(msg)
+        if name.endswith("running_var") and found.min() < 0:
+            msg = f"{path}: {name} holds a negative variance: run mnistffn train again"
+            raise RunDirectoryError(msg)
+    if classes.ndim != 1 or len(np.unique(classes)) != len(classes):
+        msg = f"{path} does not name every class once: run mnistffn train again"
+        raise RunDirectoryError(msg)
     if len(classes) != len(expected["output.bias"]):
         msg = f"{path} names {len(classes)} classes for {len(expected['output.bias'])} outputs"
         raise RunDirectoryError(msg)

@@ -14,7 +14,7 @@ from mnistffn.data.dataset import hash_file
 from mnistffn.data.orientation import Orientation
 from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.progress import Progress
-from mnistffn.rundir import RunDirectory
+from mnistffn.rundir import MANIFEST, RunDirectory
 
 TEST_SIZE = 0.1
 
@@ -84,8 +84,9 @@ def open_run_data(
     """
     known: Mapping[str, Any] = run.manifest()["data"] or {}
     path = options.path or (Path(known["path"]) if known.get("path") else None)
-    same_file = bool(known) and (options.path is None or str(options.path.absolute()) == known["path"])
-    orientation = options.orientation or (known["requested_orientation"] if same_file else "auto")
+    same_file = options.path is None or _has_hash(options.path, known.get("sha256", ""))
+    orientation = options.orientation or (known.get("requested_orientation") if same_file else None)
+    orientation = orientation or "auto"
     dataset = load_dataset(path, orientation=orientation)
     test_size = options.test_size or known.get("test_size", TEST_SIZE)
     settled = known.get("sha256") == dataset.sha256 and known.get("test_size") == test_size
@@ -93,7 +94,7 @@ def open_run_data(
     split = split_labels(dataset.labels, test_size, split_seed)
     _describe(dataset, split, split_seed, progress)
     record = {
-        "path": None if dataset.is_builtin else str(Path(dataset.source).absolute()),
+        "path": None if dataset.is_builtin else str(Path(dataset.source).resolve()),
         "sha256": dataset.sha256,
         "n": len(dataset.labels),
         "image_shape": list(dataset.image_shape),
@@ -121,19 +122,35 @@ def open_test_images(
         Rows for testing: the run's test part, or all rows of a file that the run knows nothing of.
     record : dict or None
         The manifest's entry on the data; None for other data than the run's.
+
+    Raises
+    ------
+    RunDirectoryError
+        The run's data file has changed, or nothing tells what the model was trained on, so that
+        images for testing cannot be told from those for training.
     """
     known = run.manifest()["data"]
+    if known is None and options.path is None:
+        manifest = run.path / MANIFEST
+        msg = f"{manifest} does not tell what the model was trained on: give DATA or train again"
+        raise RunDirectoryError(msg)
     if known and (options.path is None or _has_hash(options.path, known["sha256"])):
         run_data = open_run_data(run, options, None, progress)
         return run_data.dataset, run_data.split.test, run_data.record
-    dataset = load_dataset(options.path, orientation=options.orientation or "auto")
+    if known and options.path and str(options.path.resolve()) == known["path"]:
+        msg = f"{options.path} has changed since the model was trained on a part of it: train again"
+        raise RunDirectoryError(msg)
+    inherited: Orientation = known["requested_orientation"] if known else "auto"
+    dataset = load_dataset(options.path, orientation=options.orientation or inherited)
     _describe_file(dataset, progress)
-    progress.note("test: all of these images, as the run was not trained on this file")
+    progress.note("test: all of these images, taking it that the model has not seen them")
     return dataset, np.arange(len(dataset.labels)), None
 
 
-def check_fits(dataset: Dataset, n_features: int, classes: NDArray[Any]) -> None:
-    """Raise RunDirectoryError unless a model takes these images and knows their labels."""
+def check_fits(
+    dataset: Dataset, labels: NDArray[np.int64], n_features: int, classes: NDArray[Any]
+) -> None:
+    """Raise RunDirectoryError unless a model takes these images and knows the labels in use."""
     height, width = dataset.image_shape
     if height * width != n_features:
         msg = (
@@ -141,7 +158,7 @@ def check_fits(dataset: Dataset, n_features: int, classes: NDArray[Any]) -> None
             f"{height} by {width} = {height * width}: train on these data, or give the model's"
         )
         raise RunDirectoryError(msg)
-    if unknown := np.setdiff1d(dataset.classes, classes).tolist():
+    if unknown := np.setdiff1d(labels, classes).tolist():
         msg = f"{dataset.source} has the labels {unknown}, which the model was not trained on"
         raise RunDirectoryError(msg)
 
@@ -186,5 +203,5 @@ def _describe_file(dataset: Dataset, progress: Progress) -> None:
         progress.note(f"data: {dataset.source}: {layout.images}, {layout.labels}")
     progress.note(
         f"images: {len(dataset.labels):,} of {height} by {width} pixels, "
-        f"{layout.orientation} ({layout.evidence})"
+        f"values {layout.value_range}, {layout.orientation} ({layout.evidence})"
     )

@@ -11,20 +11,26 @@ import io
 import json
 import os
 import platform
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from mnistffn.errors import RunDirectoryError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 SCHEMA = 1
 MANIFEST = "run.json"
 LOCK = ".lock"
 TEMPORARY = ".tmp"
+LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|csv|npz|pt|png)\.\d+\.tmp")
 PACKAGES = ("mnistffn", "torch", "skorch", "scikit-learn", "scipy", "numpy", "matplotlib")
 
 
@@ -99,12 +105,14 @@ class RunDirectory:
         RunDirectoryError
             The file is damaged or of another schema.
         """
-        if not (self.path / MANIFEST).is_file():
+        if not (self.path / MANIFEST).exists():
             return {"schema": SCHEMA, "data": None, "stages": {}}
         manifest = self.read_json(MANIFEST)
-        if not isinstance(manifest.get("stages"), dict) or "data" not in manifest:
-            msg = f"{self.path / MANIFEST} lacks its stages or data: remove it and start again"
-            raise RunDirectoryError(msg)
+        try:
+            _check_manifest(manifest)
+        except (KeyError, TypeError) as error:
+            msg = f"{self.path / MANIFEST} is damaged ({error}): remove it and start again"
+            raise RunDirectoryError(msg) from error
         return manifest
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -139,14 +147,17 @@ class RunDirectory:
         reads: Sequence[str] = (),
         data: Mapping[str, Any] | None = None,
     ) -> Iterator[Stage]:
-        """Run a stage: lock the directory, write its files at the end, and the manifest last.
+        """Run a stage: write its files together at the end, and the manifest last.
+
+        The directory must be :meth:`locked` since before the stage's inputs were read, so that the
+        manifest records what was read and not what another process has put in its place.
 
         Parameters
         ----------
         name : str
             The stage, such as ``train`` or ``fields-layer3``.
         command : str
-            The command line's subcommand that runs it again.
+            The subcommand, with the options that tell it from other stages, as a message names it.
         options : mapping
             Resolved options, seeds, threads and device; plain values. The stage may add to them.
         reads : sequence of str
@@ -157,19 +168,18 @@ class RunDirectory:
         Raises
         ------
         RunDirectoryError
-            The directory cannot be written, or another process is at work in it.
+            A file cannot be put in its place.
         """
-        with self._locked():
-            started = _now()
-            inputs = {file: _hash(self.path / file) for file in reads}
-            if data is not None:
-                inputs["data"] = fingerprint(data)
-            stage = Stage(self.path, dict(options), inputs)
-            try:
-                yield stage
-                self._commit(name, command, stage, started, data)
-            finally:
-                stage.discard()
+        started = _now()
+        inputs = {file: _hash(self.path / file) for file in reads}
+        if data is not None:
+            inputs["data"] = fingerprint(data)
+        stage = Stage(self.path, dict(options), inputs)
+        try:
+            yield stage
+            self._commit(name, command, stage, started, data)
+        finally:
+            stage.discard()
 
     def warn_if_stale(self, reads: Sequence[str], data: Mapping[str, Any] | None = None) -> None:
         """Warn about files among ``reads`` that were made from something that has changed since.
@@ -191,9 +201,9 @@ class RunDirectory:
             manifest["data"] = data
         for name, stage in manifest["stages"].items():
             for file in set(stage["outputs"]) & set(reads):
-                if changed := self._changed_input(stage, manifest):
+                if reason := self._why_stale(stage, manifest):
                     again = f"run mnistffn {stage['command']} again"
-                    msg = f"{file} is out of date, {changed} changed after it was made: {again}"
+                    msg = f"{file} is out of date, {reason}: {again}"
                     warnings.warn(StaleWarning(msg), stacklevel=2)
                 elif _hash(self.path / file) != stage["outputs"][file]:
                     msg = f"{file} has changed since {name} wrote it"
@@ -203,16 +213,20 @@ class RunDirectory:
         """Return the commands whose files were made from something that has changed since."""
         manifest = self.manifest()
         stages = manifest["stages"].values()
-        return [stage["command"] for stage in stages if self._changed_input(stage, manifest)]
+        return [stage["command"] for stage in stages if self._why_stale(stage, manifest)]
 
-    def _changed_input(self, stage: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
-        """Return what a stage read that is not any more as it was, if there is such a thing."""
-        inputs: Mapping[str, str] = stage["inputs"]
-        for name, digest in inputs.items():
-            if name != "data" and _hash(self.path / name) != digest:
-                return name
-            if name == "data" and fingerprint(manifest["data"]) != digest:
-                return "the data or their split"
+    def _why_stale(self, stage: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
+        """Return what has changed since a stage read it, or since what it read was made."""
+        for name, digest in stage["inputs"].items():
+            if name == "data":
+                if manifest["data"] is None or fingerprint(manifest["data"]) != digest:
+                    return "the data or their split changed after it was made"
+                continue
+            if _hash(self.path / name) != digest:
+                return f"{name} changed after it was made"
+            for maker in manifest["stages"].values():
+                if name in maker["outputs"] and self._why_stale(maker, manifest):
+                    return f"{name}, which it was made from, is out of date itself"
         return None
 
     def _commit(
@@ -234,13 +248,24 @@ class RunDirectory:
             "outputs": outputs,
         }
         files = dict(stage.pending)
+        if blocked := [file for file in files if (self.path / file).is_dir()]:
+            msg = f"{self.path / blocked[0]} is a folder where a file belongs: move it away"
+            raise RunDirectoryError(msg)
         stage.write_json(MANIFEST, manifest)
         for file in [*files, MANIFEST]:
             stage.pending[file].replace(self.path / file)
         _sync_folder(self.path)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from working in the directory, which is created where it is missing.
+
+        Raises
+        ------
+        RunDirectoryError
+            The directory cannot be written, or another process is at work in it.
+        """
+        is_new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / LOCK).open("w")
@@ -250,8 +275,52 @@ class RunDirectory:
         with lock:
             _lock(lock.fileno(), self.path)
             for left_over in self.path.glob(f".*{TEMPORARY}"):
-                left_over.unlink(missing_ok=True)
-            yield
+                if LEFT_OVER.fullmatch(left_over.name):
+                    left_over.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                if is_new and [path.name for path in self.path.iterdir()] == [LOCK]:
+                    (self.path / LOCK).unlink()
+                    self.path.rmdir()
+
+
+def exclusive(
+    function: Callable[Concatenate[RunDirectory, P], R],
+) -> Callable[Concatenate[RunDirectory, P], R]:
+    """Let a function work on a run directory with the directory locked from beginning to end."""
+
+    @wraps(function)
+    def work(run: RunDirectory, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with run.locked():
+            return function(run, *args, **kwargs)
+
+    return work
+
+
+def _check_manifest(manifest: Mapping[str, Any]) -> None:
+    """Raise KeyError or TypeError unless what later commands rely on is there and of its type."""
+    _check_type("stages", manifest["stages"], dict)
+    for name, stage in manifest["stages"].items():
+        for key, kind in (("command", str), ("inputs", dict), ("outputs", dict)):
+            _check_type(f"{name}.{key}", stage[key], kind)
+    data = manifest["data"]
+    if data is None:
+        return
+    for key in ("sha256", "orientation", "requested_orientation"):
+        _check_type(key, data[key], str)
+    _check_type("path", data["path"], (str, type(None)))
+    _check_type("test_size", data["test_size"], float)
+    _check_type("split_seed", data["split_seed"], int)
+    _check_type("image_shape", data["image_shape"], list)
+    for length in data["image_shape"]:
+        _check_type("image_shape", length, int)
+
+
+def _check_type(name: str, value: object, kind: type | tuple[type, ...]) -> None:
+    if not isinstance(value, kind):
+        msg = f"{name} is {value!r}"
+        raise TypeError(msg)
 
 
 def fingerprint(data: Mapping[str, Any]) -> str:

@@ -1,7 +1,9 @@
 """Random search over layer sizes and dropout, with cross-validation."""
 
 import json
+import math
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -14,14 +16,15 @@ from joblib import cpu_count
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from scipy import stats
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 
-from mnistffn.classifier import FeedForwardClassifier, check_parameters
-from mnistffn.errors import DataError, UsageError
+from mnistffn.classifier import WIDEST, FeedForwardClassifier, check_parameters
+from mnistffn.errors import DataError, MnistffnError, UsageError
 from mnistffn.progress import Progress
 from mnistffn.rundata import DataOptions, open_run_data
-from mnistffn.rundir import RunDirectory
+from mnistffn.rundir import RunDirectory, exclusive
 
 FIXED = ("lr", "weight_decay", "batch_size")
 SEARCHED = ("hidden", "dropout", "lr", "weight_decay")
@@ -76,15 +79,14 @@ class SearchSpace:
     weight_decay: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        rates = {"lr": self.lr, "weight_decay": self.weight_decay}
         rules = {
-            "hidden": self.hidden[0] >= 1,
-            "dropout": self.dropout[0] >= 0 and self.dropout[1] < 1,
-            "lr": self.lr is None or self.lr[0] > 0,
-            "weight_decay": self.weight_decay is None or self.weight_decay[0] > 0,
-        }
+            "hidden": 1 <= self.hidden[0] <= self.hidden[1] <= WIDEST,
+            "dropout": 0 <= self.dropout[0] <= self.dropout[1] < 1,
+        } | {name: rate is None or 0 < rate[0] <= rate[1] < math.inf for name, rate in rates.items()}
         for name, holds in rules.items():
-            bounds = getattr(self, name)
-            if not holds or (bounds and bounds[0] > bounds[1]):
+            if not holds:
+                bounds = " ".join(map(str, getattr(self, name)))
                 msg = f"{name}={bounds} is not a lower and an upper bound that make sense"
                 raise UsageError(msg)
         if self.n_layers < 1:
@@ -154,12 +156,15 @@ class Candidate:
         The searched parameters.
     accuracies : tuple of float
         Accuracy on every fold.
+    diverged : float
+        Part of the folds in which not one epoch had a finite loss.
     epochs, seconds : float
         Mean over the folds.
     """
 
     parameters: dict[str, Any]
     accuracies: tuple[float, ...]
+    diverged: float
     epochs: float
     seconds: float
 
@@ -229,11 +234,7 @@ def random_search(
         msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
         raise DataError(msg)
     distributions = space.distributions()
-    fixed: dict[str, Any] = {
-        "batch_size": options.batch_size,
-        "lr": options.lr,
-        "weight_decay": options.weight_decay,
-    }
+    fixed: dict[str, Any] = {name: getattr(options, name) for name in FIXED}
     classifier = FeedForwardClassifier(
         **fixed,
         max_epochs=options.max_epochs,
@@ -242,7 +243,9 @@ def random_search(
         random_state=seed,
     )
     check_parameters(classifier)
-    with _fit_log(on_fit) as log:
+    with _fit_log(on_fit) as log, warnings.catch_warnings():
+        # Workers would print them raw; fits that diverged are counted instead.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         search = RandomizedSearchCV(
             classifier,
             distributions,
@@ -256,7 +259,9 @@ def random_search(
             error_score="raise",
         ).fit(X, y)
     candidates = _candidates(search.cv_results_, options.n_folds)
-    return SearchResult(candidates, {name: fixed[name] for name in fixed.keys() - distributions.keys()})
+    return SearchResult(
+        candidates, {name: value for name, value in fixed.items() if name not in distributions}
+    )
 
 
 class FitScorer:
@@ -275,6 +280,7 @@ class FitScorer:
         """Return the accuracy, the epochs trained and the seconds they took."""
         scores = {
             "accuracy": float(accuracy_score(y, classifier.predict(X))),
+            "diverged": classifier.best_epoch_ == 0,
             "epochs": len(classifier.history_),
             "seconds": sum(epoch.seconds for epoch in classifier.history_),
         }
@@ -284,6 +290,7 @@ class FitScorer:
         return scores
 
 
+@exclusive
 def run_search(
     run: RunDirectory,
     data: DataOptions,
@@ -301,6 +308,11 @@ def run_search(
     with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:
         report = _Reporter(progress, options.n_trials * options.n_folds)
         result = random_search(run_data.X_train, run_data.y_train, space, options, report)
+        if diverged := sum(candidate.diverged > 0 for candidate in result.candidates):
+            progress.note(f"warning: training diverged for {diverged} of {options.n_trials} candidates")
+        if result.best.diverged:
+            msg = "training diverged even for the best candidate: lower the bounds of the learning rate"
+            raise MnistffnError(msg)
         stage.write_json("params.json", _parameters(result))
         stage.write_csv("search.csv", *_table(result))
         stage.write_figure("search.png", draw_search(_columns(result)))
@@ -357,6 +369,7 @@ def _candidates(results: Mapping[str, Any], n_folds: int) -> list[Candidate]:
         Candidate(
             {name: _plain(parameters[name]) for name in SEARCHED if name in parameters},
             tuple(float(results[f"split{fold}_test_accuracy"][row]) for fold in range(n_folds)),
+            float(results["mean_test_diverged"][row]),
             float(results["mean_test_epochs"][row]),
             float(results["mean_test_seconds"][row]),
         )

@@ -1,6 +1,7 @@
 """Training the final network on the whole training part."""
 
 from dataclasses import asdict, dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from mnistffn.classifier import FeedForwardClassifier, check_parameters
-from mnistffn.errors import MnistffnError, RunDirectoryError
+from mnistffn.errors import MnistffnError, RunDirectoryError, UsageError
 from mnistffn.net import Epoch
 from mnistffn.progress import Progress
 from mnistffn.rundata import DataOptions, open_run_data
-from mnistffn.rundir import RunDirectory
+from mnistffn.rundir import RunDirectory, exclusive
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class TrainResult:
         return float(sum(epoch.seconds for epoch in self.classifier.history_))
 
 
+@exclusive
 def run_train(
     run: RunDirectory, data: DataOptions, options: TrainOptions, progress: Progress
 ) -> TrainResult:
@@ -113,7 +115,7 @@ def _resolve(run: RunDirectory, options: TrainOptions) -> tuple[dict[str, Any], 
     searched: dict[str, Any] = {}
     if from_search and (run.path / "params.json").exists():
         searched = _read_parameters(run)
-    elif "hidden" not in given:
+    if "hidden" not in searched | given:
         remedy = "run mnistffn search first, or give --hidden 360,187"
         msg = f"{run.path / 'params.json'} is missing: {remedy}"
         raise RunDirectoryError(msg)
@@ -125,15 +127,18 @@ def _read_parameters(run: RunDirectory) -> dict[str, Any]:
     """Return the tuned parameters of params.json, which a user may have edited."""
     content = run.read_json("params.json")
     parameters = {name: content[name] for name in TUNED if name in content}
-    hidden = parameters.get("hidden")
-    numbers = [value for name, value in parameters.items() if name != "hidden" and value is not None]
-    sizes = hidden if isinstance(hidden, list) else [None]
-    if not all(isinstance(size, int) for size in sizes) or not all(
-        isinstance(number, int | float) for number in numbers
-    ):
-        remedy = "expected a list of sizes and numbers; run mnistffn search again"
-        msg = f"{run.path / 'params.json'} holds {parameters}: {remedy}"
-        raise RunDirectoryError(msg)
+    try:
+        if not isinstance(parameters.get("hidden", []), list):
+            msg = f"hidden={parameters['hidden']!r} must be a list of layer sizes"
+            raise UsageError(msg)
+        numbers = [*parameters.get("hidden", ()), parameters.get("batch_size")]
+        if not all(type(number) is int or number is None for number in numbers):
+            msg = f"{numbers} must be whole numbers"
+            raise UsageError(msg)
+        check_parameters(FeedForwardClassifier(**parameters))
+    except (TypeError, UsageError) as error:
+        msg = f"{run.path / 'params.json'} is damaged ({error}): run mnistffn search again"
+        raise RunDirectoryError(msg) from error
     return parameters
 
 
@@ -147,12 +152,11 @@ class _Reporter:
 
     def __call__(self, epoch: Epoch) -> None:
         self.best = min(self.best, (epoch.valid_loss, epoch.epoch))
-        self.progress.step(
-            epoch.epoch,
-            self.total,
-            f"loss {epoch.train_loss:.4f}, validation {epoch.valid_loss:.4f} "
-            f"accuracy {epoch.valid_accuracy:.4f}, best epoch {self.best[1]}",
-        )
+        message = f"loss {epoch.train_loss:.4f}"
+        if not isnan(epoch.valid_loss):
+            validation = f"validation {epoch.valid_loss:.4f} accuracy {epoch.valid_accuracy:.4f}"
+            message += f", {validation}, best epoch {self.best[1]}"
+        self.progress.step(epoch.epoch, self.total, message)
 
 
 def _row(epoch: Epoch) -> list[Any]:

@@ -125,6 +125,13 @@ def test_divergence_is_told_and_leaves_finite_weights() -> None:
     assert np.isfinite(classifier.predict_proba(X)).all()
 
 
+def test_divergence_without_patience_keeps_the_initial_weights() -> None:
+    with pytest.warns(ConvergenceWarning, match="lower lr"):
+        classifier = FeedForwardClassifier(**SMALL, patience=0, lr=1e30).fit(X, y)
+    assert classifier.best_epoch_ == 0
+    assert np.isfinite(classifier.predict_proba(X)).all()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -32,8 +32,14 @@ def test_row_major_images_are_left_as_they_are(tmp_path: Path) -> None:
     savemat(tmp_path / "d.mat", {"X": digits.flat, "y": digits.labels})
     dataset = load_dataset(tmp_path / "d.mat")
     assert dataset.layout.orientation == "row-major"
-    assert dataset.layout.value_range == "0 to 255"
+    assert dataset.layout.value_range == "0 to 255 of 255"
     np.testing.assert_array_equal(dataset.images, digits.images)
+
+
+def test_labels_may_be_a_row_and_their_number_a_square(tmp_path: Path) -> None:
+    digits = builtin_digits()
+    savemat(tmp_path / "d.mat", {"X": digits.flat[:144], "y": digits.labels[:144]})
+    np.testing.assert_array_equal(load_dataset(tmp_path / "d.mat").labels, digits.labels[:144])
 
 
 def test_the_user_can_overrule_the_orientation(digits_mat: Path) -> None:
@@ -78,6 +84,7 @@ def nan_images() -> np.ndarray:
         ({"input_images": nan_images()}, "1 pixels that are NaN or infinite"),
         ({"input_images": np.full((40, 64), 7.0)}, "values from 7 to 7"),
         ({"input_images": np.linspace(-1, 1, 40 * 64).reshape(40, 64)}, "values from -1 to 1"),
+        ({"input_images": np.eye(40, 64) * 1e-7}, "all images are blank"),
         ({"output_labels": np.full(40, 3)}, "the single class 3"),
         ({"output_labels": np.full(40, np.nan)}, "40 labels that are not numbers"),
         ({"output_labels": np.arange(40) / 2}, "holds 0.5, but labels must be whole"),

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 def settle(run: RunDirectory, options: DataOptions = DataOptions(), seed: int | None = None) -> RunData:
     run_data = open_run_data(run, options, seed, Progress())
-    with run.stage("train", command="train", options={}, data=run_data.record):
+    with run.locked(), run.stage("train", command="train", options={}, data=run_data.record):
         pass
     return run_data
 
@@ -79,18 +80,35 @@ def test_a_model_is_tested_on_its_own_test_part_or_on_all_of_another_file(
         _, index, record = open_test_images(run, options, recorder)
         np.testing.assert_array_equal(index, first.split.test)
         assert record == first.record
+    moved = shutil.copy(digits_mat, digits_mat.with_name("moved.mat"))
+    assert (
+        open_test_images(run, DataOptions(Path(moved)), recorder)[2]["sha256"] == first.record["sha256"]
+    )
     dataset, index, record = open_test_images(run, DataOptions(write_mat("other.mat")), recorder)
     assert record is None
     assert len(index) == len(dataset.labels) == 40
 
 
+def test_images_for_testing_must_be_told_from_those_for_training(
+    run: RunDirectory, digits_mat: Path, recorder
+) -> None:
+    with pytest.raises(RunDirectoryError, match="does not tell what the model was trained on"):
+        open_test_images(run, DataOptions(), recorder)
+    settle(run, DataOptions(digits_mat))
+    with digits_mat.open("r+b") as file:
+        file.write(b"another header")
+    with pytest.raises(RunDirectoryError, match="has changed since the model was trained"):
+        open_test_images(run, DataOptions(digits_mat), recorder)
+
+
 def test_images_and_labels_that_a_model_does_not_know_are_refused(run: RunDirectory) -> None:
     dataset = settle(run).dataset
-    check_fits(dataset, 64, np.arange(10))
+    check_fits(dataset, dataset.labels, 64, np.arange(10))
     with pytest.raises(RunDirectoryError, match="takes 784 pixels, but .* 8 by 8 = 64"):
-        check_fits(dataset, 784, np.arange(10))
+        check_fits(dataset, dataset.labels, 784, np.arange(10))
     with pytest.raises(RunDirectoryError, match=r"labels \[8, 9\], which the model was not trained on"):
-        check_fits(dataset, 64, np.arange(8))
+        check_fits(dataset, dataset.labels, 64, np.arange(8))
+    check_fits(dataset, np.array([3]), 64, np.arange(8))
 
 
 def test_the_image_shape_comes_from_the_manifest_or_is_square(run: RunDirectory) -> None:

@@ -12,7 +12,15 @@ import pytest
 from mnistffn.errors import RunDirectoryError
 from mnistffn.rundir import RunDirectory, StaleWarning, fingerprint
 
-DATA = {"sha256": "a", "orientation": "row-major", "test_size": 0.1, "split_seed": 0, "path": None}
+DATA = {
+    "sha256": "a",
+    "orientation": "row-major",
+    "requested_orientation": "auto",
+    "test_size": 0.1,
+    "split_seed": 0,
+    "path": None,
+    "image_shape": [8, 8],
+}
 
 
 @pytest.fixture
@@ -23,7 +31,11 @@ def run(tmp_path: Path) -> RunDirectory:
 def write(
     run: RunDirectory, stage: str, name: str, content: bytes, reads: tuple[str, ...] = ()
 ) -> None:
-    with run.stage(stage, command=stage, options={"seed": 0}, reads=reads, data=DATA) as opened:
+    options = {"seed": 0}
+    with (
+        run.locked(),
+        run.stage(stage, command=stage, options=options, reads=reads, data=DATA) as opened,
+    ):
         opened.write(name, lambda file: file.write(content))
 
 
@@ -61,12 +73,9 @@ def test_a_stage_that_fails_leaves_everything_as_it_was(run: RunDirectory) -> No
 
 
 def test_two_processes_cannot_work_in_one_directory(run: RunDirectory) -> None:
-    with run.stage("train", command="train", options={}):
+    with run.locked():
         other = RunDirectory(run.path)
-        with (
-            pytest.raises(RunDirectoryError, match="another mnistffn is at work"),
-            other.stage("search", command="search", options={}),
-        ):
+        with pytest.raises(RunDirectoryError, match="another mnistffn is at work"), other.locked():
             pass
     write(run, "search", "params.json", b"1")
 
@@ -83,6 +92,43 @@ def test_what_was_made_from_something_that_changed_is_stale(run: RunDirectory) -
         StaleWarning, match="model.pt is out of date, params.json changed .* mnistffn train"
     ):
         run.warn_if_stale(["model.pt"])
+
+
+def test_what_was_made_from_something_stale_is_stale(run: RunDirectory) -> None:
+    write(run, "search", "params.json", b"1")
+    with run.locked(), run.stage("train", command="train", options={}, reads=["params.json"]) as stage:
+        stage.write("model.pt", lambda file: file.write(b"2"))
+    with pytest.warns(StaleWarning, match="model.pt is out of date, params.json, which it was"):
+        run.warn_if_stale(["model.pt"], DATA | {"test_size": 0.3})
+
+
+def test_files_of_the_user_are_left_alone(run: RunDirectory) -> None:
+    run.path.mkdir()
+    (run.path / ".mine.tmp").touch()
+    (run.path / ".model.pt.123.tmp").touch()
+    write(run, "train", "model.pt", b"2")
+    assert (run.path / ".mine.tmp").exists()
+    assert not (run.path / ".model.pt.123.tmp").exists()
+
+
+def test_a_folder_in_the_way_leaves_everything_as_it_was(run: RunDirectory) -> None:
+    write(run, "train", "model.pt", b"old")
+    (run.path / "curves.png").mkdir()
+
+    def draw() -> None:
+        with run.locked(), run.stage("train", command="train", options={}) as stage:
+            stage.write("model.pt", lambda file: file.write(b"new"))
+            stage.write("curves.png", lambda file: file.write(b"new"))
+
+    with pytest.raises(RunDirectoryError, match="curves.png is a folder"):
+        draw()
+    assert (run.path / "model.pt").read_bytes() == b"old"
+
+
+def test_a_failure_in_a_new_directory_leaves_none(run: RunDirectory) -> None:
+    with pytest.raises(ZeroDivisionError), run.locked():
+        raise ZeroDivisionError
+    assert not run.path.exists()
 
 
 def test_other_data_make_a_stage_stale_but_a_moved_file_does_not(run: RunDirectory) -> None:
@@ -102,7 +148,20 @@ def test_a_file_that_somebody_else_wrote_is_told(run: RunDirectory) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"schema": 2}', '{"schema": 1, "stages": 3}', "\x00"]
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "\x00",
+        '{"schema": 2}',
+        '{"schema": 1, "data": null, "stages": 3}',
+        '{"schema": 1, "data": null, "stages": {"train": 3}}',
+        '{"schema": 1, "data": {}, "stages": {}}',
+        '{"schema": 1, "data": [], "stages": {}}',
+        json.dumps({"schema": 1, "stages": {}, "data": DATA | {"split_seed": "x"}}),
+        json.dumps({"schema": 1, "stages": {}, "data": DATA | {"image_shape": "ab"}}),
+    ],
 )
 def test_a_damaged_manifest_is_told(run: RunDirectory, content: str) -> None:
     run.path.mkdir()
@@ -123,7 +182,7 @@ from mnistffn.rundir import RunDirectory
 run, number = RunDirectory(sys.argv[1]), 0
 while True:
     number += 1
-    with run.stage("train", command="train", options={"number": number}) as stage:
+    with run.locked(), run.stage("train", command="train", options={"number": number}) as stage:
         stage.write_json("a.json", {"number": number, "filling": [number] * 20000})
         stage.write_json("b.json", {"number": number})
 """

@@ -23,7 +23,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def put_parameters(run: RunDirectory, **parameters: object) -> None:
-    with run.stage("search", command="search", options={}) as stage:
+    with run.locked(), run.stage("search", command="search", options={}) as stage:
         stage.write_json(
             "params.json", {"hidden": [9, 5], "dropout": 0.2, "cv_accuracy": {}} | parameters
         )
@@ -76,9 +76,9 @@ def test_damaged_parameters_are_told(run: RunDirectory) -> None:
     (run.path / "params.json").write_text("{")
     with pytest.raises(RunDirectoryError, match="params.json cannot be read"):
         run_train(run, DataOptions(), TrainOptions(), Progress())
-    for broken in ('"text"', "[0, 3]", "null", '["a"]', "[1.5]", "5"):
+    for broken in ('"text"', "[0, 3]", "null", '["a"]', "[1.5]", "5", "[true]"):
         (run.path / "params.json").write_text(f'{{"schema": 1, "hidden": {broken}}}')
-        with pytest.raises((RunDirectoryError, UsageError)):
+        with pytest.raises(RunDirectoryError, match="params.json is damaged"):
             run_train(run, DataOptions(), TrainOptions(max_epochs=1), Progress())
 
 

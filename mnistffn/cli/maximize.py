@@ -36,7 +36,8 @@ def maximize(
     ] = None,
     steps: Annotated[int, typer.Option(help="Steps of gradient ascent.")] = 256,
     seed: Annotated[
-        int, typer.Option(min=0, metavar="<int>", help="Seed of the start and the shifts.")
+        int,
+        typer.Option(min=0, max=2**32 - 1, metavar="<int>", help="Seed of the start and the shifts."),
     ] = 0,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,

@@ -1,6 +1,7 @@
 """What the commands print: results to stdout, progress and messages to stderr."""
 
 import json
+import shlex
 import sys
 import time
 import warnings
@@ -97,7 +98,9 @@ class Terminal(Progress):
             self.note(f"next: {' or '.join(self._spell(command) for command in next_commands)}")
 
     def _spell(self, command: str) -> str:
-        where = "" if self.run.path == DEFAULT_RUN_DIR else f" --run-dir {self.run.path}"
+        where = (
+            "" if self.run.path == DEFAULT_RUN_DIR else f" --run-dir {shlex.quote(str(self.run.path))}"
+        )
         return f"mnistffn {command}{where}"
 
     def _move_bar(self, done: int, total: int, message: str) -> None:

@@ -26,7 +26,7 @@ class Layout:
     images, labels : str
         Names of the variables, with their shapes.
     value_range : str
-        Range in which the pixels are stored.
+        Range of the stored pixels, and the value that is taken as white.
     orientation : {"row-major", "column-major"}
         How the pixels of an image lie in its row.
     evidence : str
@@ -131,7 +131,7 @@ def builtin_digits() -> Dataset:
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     labels = digits.target.astype(np.int64)
-    layout = Layout("images (1797, 8, 8)", "target (1797,)", "0 to 16", "row-major", "built in")
+    layout = Layout("images (1797, 8, 8)", "target (1797,)", "0 to 16 of 16", "row-major", "built in")
     return Dataset(images, labels, BUILTIN, hashlib.sha256(images.tobytes()).hexdigest(), layout)
 
 
@@ -172,7 +172,10 @@ def _to_uint8(path: Path, variable: NumericArray) -> tuple[NDArray[np.uint8], st
     rows = np.empty(values.shape, np.uint8)
     for start in range(0, len(values), CHUNK):
         rows[start : start + CHUNK] = np.rint(values[start : start + CHUNK] * float(scale))
-    return rows, f"{low:g} to {high:g}"
+    if not rows.any():
+        msg = f"{path}: {variable} has values from {low:g} to {high:g}: all images are blank"
+        raise DataError(msg)
+    return rows, f"{low:g} to {high:g} of {255 // scale}"
 
 
 def _chunks(values: NDArray[Any]) -> list[NDArray[Any]]:

@@ -80,7 +80,12 @@ def _is_real(value: Any) -> bool:
 
 
 def _is_image_matrix(values: NDArray[Any]) -> bool:
-    return values.ndim == 2 and values.shape[1] >= 4 and isqrt(values.shape[1]) ** 2 == values.shape[1]
+    return (
+        min(values.shape) > 1
+        and values.ndim == 2
+        and values.shape[1] >= 4
+        and isqrt(values.shape[1]) ** 2 == values.shape[1]
+    )
 
 
 def _only(

@@ -21,7 +21,8 @@ def draw_curves(history: Mapping[str, NDArray[np.float64]], best_epoch: int) -> 
     losses, accuracy = figure.subplots(1, 2)
     epoch = history["epoch"]
     losses.semilogy(epoch, history["train_loss"], label="training (dropout on)", color="tab:gray")
-    losses.semilogy(epoch, history["valid_loss"], label="validation", color="tab:blue")
+    if np.isfinite(history["valid_loss"]).any():
+        losses.semilogy(epoch, history["valid_loss"], label="validation", color="tab:blue")
     losses.set(xlabel="epoch", ylabel="negative log-likelihood (nats)", title="Loss")
     accuracy.plot(epoch, 100 * history["valid_accuracy"], label="validation", color="tab:blue")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)", title="Accuracy")
