@@ -81,8 +81,10 @@ class Terminal(Progress):
 
     def show(self, content: str | Table) -> None:
         """Print a result to stdout, unless ``--json`` asks for something else."""
+        self._stop_bar()
         if not self.json_output:
-            self.out.print(content, soft_wrap=isinstance(content, str))
+            wrap = self.out.is_terminal or not isinstance(content, str)
+            self.out.print(content, soft_wrap=not wrap)
 
     def finish(self, stage: str, result: Mapping[str, Any], *next_commands: str) -> None:
         """Print the result for ``--json``; name the files that were written and what comes next."""
