@@ -333,13 +333,13 @@ def run_maximize(
         result = maximize_units(classifier, layer, chosen, images, options)
         arrays = {"units": result.units, "images": result.images}
         stage.write_arrays(f"{name}.npz", arrays)
-        stage.write_json(f"{name}.json", {"layer": layer, "scores": [asdict(s) for s in result.scores]})
+        scores = [asdict(score) for score in result.scores]
+        stage.write_json(f"{name}.json", {"layer": layer, "scores": scores})
         names = (
             [MEAN]
             if chosen is None
             else name_units(chosen, layer, widths, classifier.classes_.tolist())
         )
         heading = f"Maximizing images, {describe_layer(layer, widths)}"
-        scores = [asdict(score) for score in result.scores]
         stage.write_figure(f"{name}.png", draw_maximized(result.images, names, scores, heading))
     return result

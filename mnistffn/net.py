@@ -36,10 +36,8 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
 
     Parameters
     ----------
-    network : FeedForwardNetwork parameters
-        ``module__n_features`` and so on, as skorch spells them.
     **kwargs
-        Everything else that :class:`skorch.NeuralNet` takes.
+        What :class:`skorch.NeuralNet` takes; the network's parameters as ``module__n_features`` etc.
     """
 
     def __init__(self, **kwargs: Any) -> None:

@@ -58,6 +58,10 @@ class RunData:
         """Training labels, shape (n_train,)."""
         return self.dataset.labels[self.split.train]
 
+    def resolve_seed(self, seed: int | None) -> int:
+        """Return a command's own seed, or that of the split where none is given."""
+        return int(self.record["split_seed"]) if seed is None else seed
+
 
 def open_run_data(
     run: RunDirectory, options: DataOptions, seed: int | None, progress: Progress

@@ -302,7 +302,7 @@ def run_search(
     from mnistffn.figures.search import draw_search
 
     run_data = open_run_data(run, data, options.seed, progress)
-    seed = run_data.record["split_seed"] if options.seed is None else options.seed
+    seed = run_data.resolve_seed(options.seed)
     options = replace(options, seed=seed, n_jobs=options.n_jobs or cpu_count())
     resolved = asdict(options) | {"space": asdict(space), "threads": 1, "device": "cpu"}
     with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:

@@ -49,11 +49,10 @@ TUNED = ("hidden", "dropout", "lr", "weight_decay", "batch_size")
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The trained classifier and where its parameters came from."""
+    """The trained classifier and the parameters that it was trained with."""
 
     classifier: FeedForwardClassifier
     parameters: dict[str, Any]
-    from_search: bool
 
     @property
     def best(self) -> Epoch:
@@ -88,7 +87,7 @@ def run_train(
     check_parameters(classifier)
     run_data = open_run_data(run, data, options.seed, progress)
     run.warn_if_stale(reads, run_data.record)
-    seed = run_data.record["split_seed"] if options.seed is None else options.seed
+    seed = run_data.resolve_seed(options.seed)
     threads = options.n_threads or torch.get_num_threads()
     classifier.set_params(random_state=seed, n_threads=threads)
     resolved = parameters | {"seed": seed, "threads": threads, "device": "cpu"}
@@ -104,7 +103,7 @@ def run_train(
         stage.write("model.pt", classifier.save)
         stage.write_csv("history.csv", Epoch._fields, [_row(epoch) for epoch in classifier.history_])
         stage.write_figure("curves.png", draw_curves(_columns(classifier), classifier.best_epoch_))
-    return TrainResult(classifier, parameters, from_search)
+    return TrainResult(classifier, parameters)
 
 
 def _resolve(run: RunDirectory, options: TrainOptions) -> tuple[dict[str, Any], bool]:
