@@ -1,7 +1,6 @@
 """The scikit-learn classifier that holds a skorch net."""
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from os import PathLike
@@ -12,25 +11,26 @@ import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mnistffn.batching import as_float, as_tensor
+from mnistffn.adversarial import Adversary, Norm
+from mnistffn.augment import Distortion, Strengths
+from mnistffn.batching import as_float, as_tensor, batch_sizes
 from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.modelfile import Model, read_model, write_model
-from mnistffn.net import BestWeights, Epoch, Part, TrainingNet
+from mnistffn.net import Epoch, Part, Schedule, TrainingNet, train_epochs
 from mnistffn.network import FeedForwardNetwork
+from mnistffn.parameters import check_parameters, get_strengths
 from mnistffn.seeding import seeded
 
 PREDICTION_BATCH = 4096
-WIDEST = 100_000
 
 
 class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A batch-normalised feed-forward network with dropout and early stopping.
+    """A batch-normalised feed-forward network with dropout, trained on images as they are or modified.
 
     Inputs are float32 as they are, or uint8 images, which are scaled to [0, 1] batch by batch. The
     loss is the negative log-likelihood of the softmax, the optimizer Adam with decoupled weight decay
@@ -40,25 +40,45 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     ----------
     hidden : sequence of int, default=(360, 187)
         Units of every hidden layer.
-    dropout : float in [0, 1), default=0.25
-        Dropout after every hidden layer.
-    lr : float, default=1e-3
-        Learning rate.
+    dropout, input_dropout : float in [0, 1), default=0.0
+        Dropout after every hidden layer, and of the inputs.
+    lr : float, default=1e-2
+        Learning rate, the highest one of a schedule.
+    schedule : {"one-cycle", "plateau", "constant"}, default="one-cycle"
+        How it changes: see :class:`~mnistffn.net.TrainingNet`.
     weight_decay : float, default=0.0
         Decoupled weight decay.
+    label_smoothing : float in [0, 1), default=0.0
+        Part of the target that is spread over all classes (Szegedy and others, 2016).
+    ema_decay : float in [0, 1), default=0.0
+        Decay at every step of a moving average of the weights, which is kept; 0: none.
     batch_size : int or None, default=None
         Images of one step; None for a fiftieth of the training images, but from 32 to 512.
-    max_epochs : int, default=200
-        Passes over the training part at the most.
-    patience : int, default=10
+    max_epochs : int, default=20
+        Passes over the training part, at the most.
+    patience : int, default=0
         Epochs without a lower validation loss after which training stops; the weights of the best
-        epoch are kept. 0 trains for ``max_epochs`` on all of ``X``, with no validation part.
-    validation_fraction : float in (0, 1), default=0.1
-        Part of ``X`` that is held out for early stopping, with the classes in proportion.
+        epoch are kept. 0 trains for ``max_epochs`` and keeps the last.
+    validation_fraction : float in [0, 1), default=0.1
+        Part of ``X`` that is not trained on but measured after every epoch, the classes in proportion.
+    adversarial : float, default=0.0
+        Trains on adversarial images, which differ by this much; inputs must be in [0, 1]. 0: on the
+        images as they are. See :func:`~mnistffn.adversarial.attack`.
+    adversarial_norm : {"linf", "l2"}, default="linf"
+        How the difference is measured: the largest of a pixel, or the Euclidean length.
+    adversarial_steps : int, default=1
+        Steps that make an adversarial image. One is enough for small strengths.
+    augment : bool, default=False
+        Distorts the images of every batch at random. 0 is what lies outside of an image.
+    rotation, scaling, shear, shift, elastic, elastic_width : float
+        How far: see :class:`~mnistffn.augment.Strengths`.
+    image_shape : (int, int) or None, default=None
+        Height and width of the images that ``X`` holds in its rows; None for square ones.
     n_threads : int or None, default=None
         Threads of torch while it trains; None keeps those that are set.
     random_state : int, RandomState or None, default=None
-        Seeds the validation part, the initial weights, the order of the images and dropout.
+        Seeds the validation part, the initial weights, the order of the images, their modification and
+        dropout.
     on_epoch : callable or None, default=None
         Called with the :class:`~mnistffn.net.Epoch` that has just ended.
 
@@ -81,7 +101,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     --------
     >>> from sklearn.datasets import load_digits
     >>> X, y = load_digits(return_X_y=True)
-    >>> classifier = FeedForwardClassifier(hidden=(32,), max_epochs=20, random_state=0)
+    >>> classifier = FeedForwardClassifier(hidden=(32,), augment=True, random_state=0)
     >>> classifier.fit(X / 16, y).predict(X[:3] / 16)
     array([0, 1, 2])
     """
@@ -90,25 +110,55 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self,
         hidden: Sequence[int] = (360, 187),
         *,
-        dropout: float = 0.25,
-        lr: float = 1e-3,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        lr: float = 1e-2,
+        schedule: Schedule = "one-cycle",
         weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        ema_decay: float = 0.0,
         batch_size: int | None = None,
-        max_epochs: int = 200,
-        patience: int = 10,
+        max_epochs: int = 20,
+        patience: int = 0,
         validation_fraction: float = 0.1,
+        adversarial: float = 0.0,
+        adversarial_norm: Norm = "linf",
+        adversarial_steps: int = 1,
+        augment: bool = False,
+        rotation: float = Strengths.rotation,
+        scaling: float = Strengths.scaling,
+        shear: float = Strengths.shear,
+        shift: float = Strengths.shift,
+        elastic: float = Strengths.elastic,
+        elastic_width: float = Strengths.elastic_width,
+        image_shape: tuple[int, int] | None = None,
         n_threads: int | None = None,
         random_state: int | RandomState | None = None,
         on_epoch: Callable[[Epoch], None] | None = None,
     ) -> None:
         self.hidden = hidden
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.lr = lr
+        self.schedule = schedule
         self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.ema_decay = ema_decay
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
         self.validation_fraction = validation_fraction
+        self.adversarial = adversarial
+        self.adversarial_norm = adversarial_norm
+        self.adversarial_steps = adversarial_steps
+        self.augment = augment
+        self.rotation = rotation
+        self.scaling = scaling
+        self.shear = shear
+        self.shift = shift
+        self.elastic = elastic
+        self.elastic_width = elastic_width
+        self.image_shape = image_shape
         self.n_threads = n_threads
         self.random_state = random_state
         self.on_epoch = on_epoch
@@ -137,6 +187,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         -----
         ConvergenceWarning
             The loss became infinite or NaN, and training stopped there.
+        CatastrophicOverfittingWarning
+            Adversarial training learned to defeat its own attack only, and stopped there.
         """
         check_parameters(self)
         X, targets = self._check_training_data(X, y)
@@ -145,8 +197,28 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         with seeded(seed, self.n_threads):
             self.net_ = self._make_net(len(parts[0][1])).initialize()
             self.module_: FeedForwardNetwork = self.net_.module_
-            self._train(parts)
+            self.history_, self.best_epoch_ = train_epochs(
+                self.net_, parts, self.patience, self.on_epoch
+            )
         return self
+
+    def make_distortion(self) -> Distortion | None:
+        """Return what distorts the images in training, or None where they stay as they are.
+
+        Raises
+        ------
+        UsageError
+            The classifier's rows are not images of ``image_shape``.
+        """
+        if not self.augment:
+            return None
+        side = math.isqrt(self.n_features_in_)
+        height, width = self.image_shape or (side, side)
+        if height * width != self.n_features_in_:
+            what = f"image_shape={self.image_shape!r}" if self.image_shape else "a square image"
+            msg = f"augment=True needs images, but {self.n_features_in_} features are not {what}"
+            raise UsageError(msg)
+        return Distortion((height, width), get_strengths(self))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of every class.
@@ -216,6 +288,10 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
         rows, labels = validate_data(self, X, y, dtype=[np.float32, np.uint8])
         check_classification_targets(labels)
+        if self.adversarial and rows.dtype != np.uint8 and (rows.min() < 0 or rows.max() > 1):
+            found = f"it reaches from {rows.min()} to {rows.max()}"
+            msg = f"adversarial={self.adversarial} needs X in [0, 1], but {found}"
+            raise ValueError(msg)
         self.classes_, targets = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             msg = f"training needs at least two classes, but y holds one class: {self.classes_[0]!r}"
@@ -226,7 +302,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self, X: NDArray[Any], targets: NDArray[np.int64], seed: int
     ) -> tuple[Part, Part | None]:
         rows = np.arange(len(X))
-        if not self.patience:
+        if not self.validation_fraction:
             return _as_part(X, targets, rows), None
         n_valid = math.ceil(self.validation_fraction * len(X))
         if len(X) - n_valid < 2:
@@ -242,67 +318,26 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         return _as_part(X, targets, train), _as_part(X, targets, valid)
 
     def _make_net(self, n_train: int) -> TrainingNet:
+        batch_size = self.batch_size or min(512, max(32, n_train // 50))
+        adversary = Adversary(self.adversarial, self.adversarial_norm, self.adversarial_steps)
         return TrainingNet(
             module__n_features=self.n_features_in_,
             module__hidden=tuple(self.hidden),
             module__n_classes=len(self.classes_),
             module__dropout=self.dropout,
+            module__input_dropout=self.input_dropout,
+            criterion__label_smoothing=self.label_smoothing,
             lr=self.lr,
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=True,
-            batch_size=self.batch_size or min(512, max(32, n_train // 50)),
+            schedule=self.schedule,
+            n_steps=self.max_epochs * len(batch_sizes(n_train, batch_size)),
+            ema_decay=self.ema_decay,
+            batch_size=batch_size,
+            max_epochs=self.max_epochs,
+            distortion=self.make_distortion(),
+            adversary=adversary if self.adversarial else None,
         )
-
-    def _train(self, parts: tuple[Part, Part | None]) -> None:
-        best = BestWeights(self.module_)
-        self.history_ = []
-        for _ in range(self.max_epochs):
-            epoch = self.net_.train_epoch(parts)
-            self.history_.append(epoch)
-            if self.on_epoch is not None:
-                self.on_epoch(epoch)
-            if not math.isfinite(epoch.train_loss):
-                msg = f"the loss became {epoch.train_loss} in epoch {epoch.epoch}: lower lr={self.lr}"
-                warnings.warn(msg, ConvergenceWarning, stacklevel=3)
-                break
-            if self.patience and best.update(epoch) >= self.patience:
-                break
-        diverged = not math.isfinite(self.history_[-1].train_loss)
-        if self.patience or diverged:
-            best.restore()
-        self.best_epoch_ = best.epoch if self.patience or diverged else len(self.history_)
-        self.module_.eval()
-
-
-def check_parameters(classifier: FeedForwardClassifier) -> None:
-    """Raise UsageError for a parameter that is out of its range.
-
-    Examples
-    --------
-    >>> check_parameters(FeedForwardClassifier(dropout=1.5))
-    Traceback (most recent call last):
-        ...
-    mnistffn.errors.UsageError: dropout=1.5 must be in [0, 1)
-    """
-    c = classifier
-    rules = {
-        "hidden": (all(1 <= units <= WIDEST for units in c.hidden), f"layer sizes from 1 to {WIDEST}"),
-        "dropout": (0 <= c.dropout < 1, "in [0, 1)"),
-        "lr": (0 < c.lr < math.inf, "above 0"),
-        "weight_decay": (0 <= c.weight_decay < math.inf, "0 or more"),
-        "batch_size": (
-            c.batch_size is None or c.batch_size >= 2,
-            "at least 2, for batch normalisation",
-        ),
-        "max_epochs": (c.max_epochs >= 1, "at least 1"),
-        "patience": (c.patience >= 0, "0 or more"),
-        "validation_fraction": (0 < c.validation_fraction < 1, "in (0, 1)"),
-        "n_threads": (c.n_threads is None or 1 <= c.n_threads <= 1024, "from 1 to 1024"),
-    }
-    for name, (holds, rule) in rules.items():
-        if not holds:
-            msg = f"{name}={getattr(c, name)!r} must be {rule}"
-            raise UsageError(msg)
 
 
 def _as_part(X: NDArray[Any], targets: NDArray[np.int64], rows: NDArray[np.int64]) -> Part:

@@ -1,6 +1,9 @@
 """Measuring a trained network on images that it has never seen."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +12,7 @@ from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_
 
 from mnistffn.classifier import FeedForwardClassifier
 from mnistffn.progress import Progress
+from mnistffn.robustness import PGD_STEPS, AttackOptions, measure_robustness
 from mnistffn.rundata import DataOptions, check_fits, open_test_images
 from mnistffn.rundir import RunDirectory, exclusive
 
@@ -73,13 +77,12 @@ def measure(
     """
     predictions = classes[probabilities.argmax(axis=1)]
     correct = int((predictions == labels).sum())
-    interval = binomtest(correct, len(labels)).proportion_ci(0.95, method="wilson")
     precision, recall, _, support = precision_recall_fscore_support(
         labels, predictions, labels=classes, zero_division=0
     )
     return Metrics(
         accuracy=correct / len(labels),
-        interval=(float(interval.low), float(interval.high)),
+        interval=wilson_interval(correct, len(labels)),
         n=len(labels),
         errors=len(labels) - correct,
         log_loss=float(log_loss(labels, probabilities, labels=classes)),
@@ -89,6 +92,12 @@ def measure(
         ],
         confusion=confusion_matrix(labels, predictions, labels=classes).tolist(),
     )
+
+
+def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+    """Return the 95% confidence interval of an accuracy (Wilson, 1927)."""
+    interval = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def choose_examples(
@@ -122,16 +131,23 @@ def choose_examples(
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """The metrics, and what they were measured on."""
+    """The metrics, what they were measured on, and what robustness.json holds if it was attacked."""
 
     metrics: Metrics
     source: str
+    robustness: dict[str, Any] | None
 
 
 @exclusive
-def run_evaluate(run: RunDirectory, data: DataOptions, progress: Progress) -> EvaluateResult:
+def run_evaluate(
+    run: RunDirectory,
+    data: DataOptions,
+    progress: Progress,
+    attack_options: AttackOptions | None = None,
+) -> EvaluateResult:
     """Measure a run's model; write metrics.json, predictions.npz, examples.png and confusion.png.
 
+    With an attack, also robustness.json, robustness.npz, robustness.png and adversaries.png.
     It is measured on the test part of the run's data, or, where ``data`` names another file, on all
     images of that file.
 
@@ -163,4 +179,79 @@ def run_evaluate(run: RunDirectory, data: DataOptions, progress: Progress) -> Ev
         kinds = choose_examples(probabilities, correct)
         figure = draw_examples(images, index, labels, probabilities, names, kinds)
         stage.write_figure("examples.png", figure)
-    return EvaluateResult(metrics, source)
+    if attack_options is None:
+        return EvaluateResult(metrics, source, None)
+    attacked = _Attacked(classifier, images, labels, index, source)
+    return EvaluateResult(
+        metrics, source, _evaluate_under_attack(run, attacked, record, attack_options, progress)
+    )
+
+
+@dataclass(frozen=True)
+class _Attacked:
+    """A classifier and the images that it is attacked on."""
+
+    classifier: FeedForwardClassifier
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    index: NDArray[np.int64]
+    source: str
+
+
+def _evaluate_under_attack(
+    run: RunDirectory,
+    attacked: _Attacked,
+    record: Mapping[str, Any] | None,
+    options: AttackOptions,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Attack, write what came of it, and return the summary that robustness.json holds."""
+    from mnistffn.figures.robustness import draw_adversaries, draw_robustness
+
+    classifier, images, labels = attacked.classifier, attacked.images, attacked.labels
+    seed = options.seed if options.seed is not None else int((record or {}).get("split_seed", 0))
+    options = replace(options, seed=seed)
+    strengths = ",".join(f"{strength:g}" for strength in options.strengths)
+    command = f"evaluate --attack {strengths} --attack-norm {options.norm}"
+    resolved = asdict(options) | {"n_steps": PGD_STEPS, "source": attacked.source, "device": "cpu"}
+    with run.stage(
+        "attack", command=command, options=resolved, reads=["model.pt"], data=record
+    ) as stage:
+        targets = np.searchsorted(classifier.classes_, labels)
+        X = images.reshape(len(images), -1)
+        found = measure_robustness(classifier.module_, X, targets, options, progress)
+        summary = {
+            "norm": options.norm,
+            "n_steps": PGD_STEPS,
+            "n_restarts": options.n_restarts,
+            "n": len(labels),
+            "accuracies": [
+                {"strength": strength, "accuracy": correct / len(labels), "interval": interval}
+                for strength, correct in zip(options.strengths, found.correct.tolist(), strict=True)
+                for interval in [wilson_interval(correct, len(labels))]
+            ],
+            "median_smallest_strength": found.median if isfinite(found.median) else None,
+        }
+        stage.write_json("robustness.json", summary | {"source": attacked.source})
+        before = images[found.rows].astype(np.float32) / np.float32(255)
+        after = found.adversaries.reshape(before.shape)
+        arrays = {"index": attacked.index, "label": labels, "smallest_strength": found.smallest}
+        examples = {"example_index": attacked.index[found.rows], "images": before, "adversaries": after}
+        stage.write_arrays("robustness.npz", arrays | examples)
+        figure = draw_robustness(found.strengths, found.accuracies, found.smallest, options.norm)
+        stage.write_figure("robustness.png", figure)
+        read_before = _read(classifier, before)
+        captions = list(zip(read_before, _read(classifier, after), strict=True))
+        largest = options.strengths[-1]
+        figure = draw_adversaries(before, after, captions, largest, options.norm)
+        stage.write_figure("adversaries.png", figure)
+    return summary
+
+
+def _read(classifier: FeedForwardClassifier, images: NDArray[np.float32]) -> list[str]:
+    """Return what a classifier reads in images, with its probability."""
+    if not len(images):
+        return []
+    probabilities = classifier.predict_proba(images.reshape(len(images), -1))
+    names = classifier.classes_[probabilities.argmax(axis=1)]
+    return [f"{name} ({top:.2f})" for name, top in zip(names, probabilities.max(axis=1), strict=True)]

@@ -13,7 +13,7 @@ from mnistffn.errors import RunDirectoryError
 from mnistffn.network import FeedForwardNetwork
 
 FORMAT = "mnistffn model"
-SCHEMA = 1
+SCHEMA = 2
 KEYS = {"format", "schema", "widths", "classes", "parameters", "state"}
 
 
@@ -68,13 +68,16 @@ def read_model(path: str | PathLike[str]) -> Model:
         parameters = dict(content["parameters"])
         classes = np.asarray(content["classes"])
         n_features, *hidden, n_classes = (int(width) for width in content["widths"])
-        expected = FeedForwardNetwork(n_features, hidden, n_classes, float(parameters["dropout"]))
+        dropout = (float(parameters[name]) for name in ("dropout", "input_dropout"))
+        expected = FeedForwardNetwork(n_features, hidden, n_classes, *dropout)
         _check_state(path, content["state"], expected.state_dict(), classes)
         expected.load_state_dict(content["state"])
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
         msg = f"{path} is damaged ({error}): run mnistffn train again"
         raise RunDirectoryError(msg) from error
-    return Model(expected.eval(), classes, parameters | {"hidden": tuple(hidden)})
+    shape = parameters.get("image_shape")
+    tuples = {"hidden": tuple(hidden), "image_shape": None if shape is None else tuple(shape)}
+    return Model(expected.eval(), classes, parameters | tuples)
 
 
 def _load(path: Path) -> Any:

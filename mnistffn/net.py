@@ -2,32 +2,58 @@
 
 import math
 import time
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from copy import deepcopy
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mnistffn.batching import ArrayBatches
+from mnistffn.adversarial import Adversary, accuracy_under_attack, attack
+from mnistffn.augment import Distortion
+from mnistffn.batching import ArrayBatches, as_float
 from mnistffn.network import FeedForwardNetwork
 
 Part: TypeAlias = tuple[Tensor, Tensor]
+Schedule = Literal["one-cycle", "plateau", "constant"]
+
+PGD_STEPS = 10
+PGD_IMAGES = 1000
+# Signs of catastrophic overfitting, as differences of accuracies. In healthy single-step training on
+# MNIST (strengths to 0.2) accuracy under PGD falls by 0.03 from one epoch to the next, and lies 0.25
+# below that under the attack trained with, at the most. Where training has collapsed (0.3) it lies 0.6
+# to 1 below.
+LOST = 0.2
+HIDDEN = 0.5
+
+
+class CatastrophicOverfittingWarning(ConvergenceWarning):  # type: ignore[misc]
+    """Adversarial training has learned to defeat its own attack only."""
 
 
 class Epoch(NamedTuple):
     """What one pass over the training part came to.
 
     The losses are mean negative log-likelihoods in nats. ``train_loss`` is measured in training, with
-    dropout on and the weights still moving, ``valid_loss`` and ``valid_accuracy`` after it in
-    evaluation mode; without a validation part they are NaN.
+    modified images, label smoothing and dropout on and the weights still moving. ``valid_loss`` and
+    ``valid_accuracy`` are measured after it in evaluation mode; in adversarial training also
+    ``attack_accuracy``, under the attack of the training, and ``pgd_accuracy``, under PGD of the same
+    strength, both on the validation part's first 1,000 images at the most. What is not measured is NaN.
     """
 
     epoch: int
     train_loss: float
     valid_loss: float
     valid_accuracy: float
+    attack_accuracy: float
+    pgd_accuracy: float
+    lr: float
     seconds: float
 
 
@@ -36,11 +62,33 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
 
     Parameters
     ----------
+    n_steps : int
+        Steps of the whole training, for the schedule.
+    schedule : {"one-cycle", "plateau", "constant"}
+        ``one-cycle``: the learning rate rises to ``lr`` over the first quarter and falls to nearly
+        nothing (Smith, 2018). ``plateau``: it falls to a fifth whenever the validation loss has not
+        fallen for 4 epochs.
+    ema_decay : float in [0, 1)
+        Decay of an exponential moving average of the weights, at every step; 0: none. It is the
+        average that is validated and kept.
+    distortion : Distortion or None
+        Distorts the images of every batch.
+    adversary : Adversary or None
+        Makes the images of every batch adversarial, after the distortion.
     **kwargs
         What :class:`skorch.NeuralNet` takes; the network's parameters as ``module__n_features`` etc.
     """
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        n_steps: int,
+        schedule: Schedule,
+        ema_decay: float,
+        distortion: Distortion | None,
+        adversary: Adversary | None,
+        **kwargs: Any,
+    ) -> None:
         defaults = {
             "module": FeedForwardNetwork,
             "criterion": nn.CrossEntropyLoss,
@@ -51,16 +99,65 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
             "verbose": 0,
         }
         super().__init__(**defaults | kwargs)
+        self.n_steps = n_steps
+        self.schedule = schedule
+        self.ema_decay = ema_decay
+        self.distortion = distortion
+        self.adversary = adversary
 
     @property
     def _default_callbacks(self) -> list[Any]:
         return []
+
+    @property
+    def kept(self) -> FeedForwardNetwork:
+        """The network that is validated and kept: the average, or else the one in training."""
+        kept: FeedForwardNetwork = self.average.network if self.average else self.module_
+        return kept
+
+    def initialize_optimizer(self, triggered_directly: None = None) -> "TrainingNet":
+        """Make the optimizer, its schedule, and the average of the weights."""
+        super().initialize_optimizer()
+        self.cycle = self.plateau = None
+        if self.schedule == "one-cycle":
+            self.cycle = OneCycleLR(
+                self.optimizer_,
+                self.lr,
+                total_steps=self.n_steps + 1,  # it is asked once after the last step too
+                pct_start=0.25,
+                cycle_momentum=False,
+            )
+        elif self.schedule == "plateau":
+            self.plateau = ReduceLROnPlateau(self.optimizer_, factor=0.2, patience=4)
+        self.average = WeightAverage(self.module_, self.ema_decay) if self.ema_decay else None
+        return self
 
     def get_split_datasets(
         self, X: tuple[Part, Part | None], y: None = None, **_: Any
     ) -> tuple[Part, Part | None]:
         """Return ``X``: the classifier has parted training from validation images already."""
         return X
+
+    def train_step(self, batch: Part, **_: Any) -> dict[str, Tensor]:
+        """Modify the images of a batch and take a step of optimizer, schedule and average."""
+        images, targets = batch
+        if self.distortion is not None:
+            images = self.distortion(images)
+        if self.adversary is not None:
+            images = attack(self.module_, images, targets, self.adversary)
+        step: dict[str, Tensor] = super().train_step((images, targets))
+        if self.cycle is not None:
+            self.cycle.step()
+        if self.average is not None:
+            self.average.update()
+        return step
+
+    def validation_step(self, batch: Part, **_: Any) -> dict[str, Tensor]:
+        """Measure the network that would be kept, on images as they are."""
+        images, targets = batch
+        with torch.no_grad():
+            logits = self.kept.eval()(images)
+            return {"loss": cross_entropy(logits, targets), "y_pred": logits}
 
     def run_single_epoch(
         self, iterator: Iterable[Part] | None, training: bool, prefix: str, step_fn: Any, **_: Any
@@ -85,17 +182,68 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         start = time.perf_counter()
         self.fit_loop(parts, epochs=1)
         row = self.history[-1]
+        lr = self.optimizer_.param_groups[0]["lr"]
+        if self.plateau is not None:
+            self.plateau.step(row["valid_loss"])
         return Epoch(
             len(self.history),
             row["train_loss"],
             row["valid_loss"],
             row["valid_accuracy"],
+            *self._measure_under_attack(parts[1]),
+            lr,
             time.perf_counter() - start,
         )
 
+    def _measure_under_attack(self, part: Part | None) -> tuple[float, float]:
+        """Return the accuracies under the attack that is trained with, and under PGD."""
+        if self.adversary is None or part is None:
+            return math.nan, math.nan
+        images, targets = as_float(part[0][:PGD_IMAGES]), part[1][:PGD_IMAGES]
+        network = self.kept.eval()
+        pgd = self.adversary._replace(n_steps=max(PGD_STEPS, self.adversary.n_steps))
+        own, strong = (
+            accuracy_under_attack(network, images, targets, adversary)
+            for adversary in (self.adversary, pgd)
+        )
+        return own, strong
+
+
+class WeightAverage:
+    """An exponential moving average of a network's weights and buffers.
+
+    The first steps' average is a plain mean, so that the initial weights are soon forgotten.
+
+    Parameters
+    ----------
+    source : FeedForwardNetwork
+        The network in training.
+    decay : float in (0, 1)
+        At every step.
+    """
+
+    def __init__(self, source: FeedForwardNetwork, decay: float) -> None:
+        self.source = source
+        self.decay = decay
+        self.averaged = AveragedModel(source, multi_avg_fn=self._average, use_buffers=True)
+
+    @property
+    def network(self) -> FeedForwardNetwork:
+        """The network with the averaged weights."""
+        return self.averaged.module  # type: ignore[return-value]
+
+    def update(self) -> None:
+        """Take in the weights as they are now."""
+        self.averaged.update_parameters(self.source)
+
+    def _average(self, averages: Any, values: Any, n_averaged: Tensor | int) -> None:
+        steps = int(n_averaged)
+        decay = min(self.decay, steps / (steps + 1))
+        get_ema_multi_avg_fn(decay)(averages, values, n_averaged)
+
 
 class BestWeights:
-    """The weights of the epoch with the lowest validation loss, and how long ago that was.
+    """The weights of the epoch with the lowest score.
 
     Parameters
     ----------
@@ -106,16 +254,98 @@ class BestWeights:
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.epoch = 0
-        self.loss = math.inf
+        self.score = math.inf
         self.state = deepcopy(module.state_dict())
 
-    def update(self, epoch: Epoch) -> int:
-        """Keep the weights if ``epoch`` is the best so far; return the epochs since the best."""
-        if epoch.valid_loss < self.loss:
-            self.epoch, self.loss = epoch.epoch, epoch.valid_loss
+    def update(self, epoch: int, score: float) -> None:
+        """Keep the weights if their score is the lowest so far; NaN never is."""
+        if score < self.score:
+            self.epoch, self.score = epoch, score
             self.state = deepcopy(self.module.state_dict())
-        return epoch.epoch - self.epoch
 
-    def restore(self) -> None:
-        """Put the best weights back into the module."""
-        self.module.load_state_dict(self.state)
+
+def train_epochs(
+    net: TrainingNet,
+    parts: tuple[Part, Part | None],
+    patience: int,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> tuple[list[Epoch], int]:
+    """Train a net, and leave the weights to be kept in its module, in evaluation mode.
+
+    They are those of the last epoch; with ``patience`` those with the lowest validation loss, which
+    are also kept where the loss becomes infinite or NaN, and after catastrophic overfitting those
+    that were best under PGD.
+
+    Parameters
+    ----------
+    net : TrainingNet
+        Initialized.
+    parts : (training part, validation part or None)
+    patience : int
+        Epochs without a lower validation loss after which training stops; 0: it does not.
+    on_epoch : callable or None
+        Told of every epoch.
+
+    Returns
+    -------
+    history : list of Epoch
+    kept_epoch : int
+        The epoch whose weights were kept; 0 for the initial ones.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The loss became infinite or NaN, and training stopped there.
+    CatastrophicOverfittingWarning
+        Accuracy under PGD fell while the training loss fell, and training stopped there.
+    """
+    by_loss, under_attack = BestWeights(net.kept), BestWeights(net.kept)
+    best: BestWeights | None = by_loss if patience else None
+    history: list[Epoch] = []
+    for _ in range(net.max_epochs):
+        epoch = net.train_epoch(parts)
+        history.append(epoch)
+        if on_epoch is not None:
+            on_epoch(epoch)
+        if not math.isfinite(epoch.train_loss):
+            msg = f"the loss became {epoch.train_loss} in epoch {epoch.epoch}: lower lr={net.lr}"
+            warnings.warn(msg, ConvergenceWarning, stacklevel=4)
+            best = by_loss
+            break
+        under_attack.update(epoch.epoch, -epoch.pgd_accuracy)
+        if has_collapsed(history):
+            best = under_attack
+            warnings.warn(_describe_collapse(history, best.epoch), stacklevel=4)
+            break
+        by_loss.update(epoch.epoch, epoch.valid_loss)
+        if patience and epoch.epoch - by_loss.epoch >= patience:
+            break
+    net.module_.load_state_dict(best.state if best else net.kept.state_dict())
+    net.module_.eval()
+    return history, best.epoch if best else len(history)
+
+
+def has_collapsed(history: list[Epoch]) -> bool:
+    """Return whether the last epoch shows catastrophic overfitting (Wong, Rice and Kolter, 2020).
+
+    The network has learned to defeat the attack that it is trained with and no other: its accuracy
+    under PGD has fallen far below the best so far although the training loss is lower, or it lies far
+    below that under the attack trained with, in two epochs on end.
+    """
+    best = max(history, key=lambda epoch: epoch.pgd_accuracy)
+    last = history[-1]
+    fell = last.pgd_accuracy < best.pgd_accuracy - LOST and last.train_loss < best.train_loss
+    hides = all(epoch.pgd_accuracy < epoch.attack_accuracy - HIDDEN for epoch in history[-2:])
+    return fell or (hides and len(history) > 1)
+
+
+def _describe_collapse(history: list[Epoch], kept: int) -> CatastrophicOverfittingWarning:
+    last = history[-1]
+    best = (
+        f"epoch {kept}, with {history[kept - 1].pgd_accuracy:.2f}, is kept" if kept else "none is kept"
+    )
+    return CatastrophicOverfittingWarning(
+        f"catastrophic overfitting in epoch {last.epoch}: accuracy is {last.attack_accuracy:.2f} under "
+        f"the attack of the training, but {last.pgd_accuracy:.2f} under PGD; {best}: "
+        "take more adversarial steps, or a smaller strength"
+    )

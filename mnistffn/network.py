@@ -86,6 +86,8 @@ class FeedForwardNetwork(nn.Module):
         Outputs.
     dropout : float in [0, 1)
         Dropout after every hidden layer.
+    input_dropout : float in [0, 1)
+        Dropout of the inputs.
 
     Examples
     --------
@@ -97,10 +99,16 @@ class FeedForwardNetwork(nn.Module):
     """
 
     def __init__(
-        self, n_features: int, hidden: Sequence[int], n_classes: int, dropout: float = 0.0
+        self,
+        n_features: int,
+        hidden: Sequence[int],
+        n_classes: int,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.widths = (n_features, *hidden, n_classes)
+        self.input_dropout = Dropout(input_dropout)
         self.hidden = nn.ModuleList(
             HiddenLayer(n_inputs, n_units, dropout)
             for n_inputs, n_units in zip(self.widths[:-2], self.widths[1:-1], strict=True)
@@ -114,7 +122,7 @@ class FeedForwardNetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map float32 (n, n_features) to logits, float32 (n, n_classes)."""
-        activations = inputs
+        activations = self.input_dropout(inputs)
         for layer in self.hidden:
             activations = layer(activations)
         logits: Tensor = self.output(activations)

@@ -6,7 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -20,14 +20,23 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 
-from mnistffn.classifier import WIDEST, FeedForwardClassifier, check_parameters
+from mnistffn.classifier import FeedForwardClassifier
 from mnistffn.errors import DataError, MnistffnError, UsageError
+from mnistffn.parameters import WIDEST, check_parameters
 from mnistffn.progress import Progress
+from mnistffn.recipes import (
+    DEFAULT_RECIPE,
+    OTHER_DROPOUT_BOUNDS,
+    TUNABLE,
+    WHOLE,
+    combine,
+    get_recipe,
+)
 from mnistffn.rundata import DataOptions, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
 
-FIXED = ("lr", "weight_decay", "batch_size")
-SEARCHED = ("hidden", "dropout", "lr", "weight_decay")
+LOGARITHMIC = ("lr", "weight_decay")  # they span decades
+MAX_EPOCHS = 10
 
 
 class LayerSizes:
@@ -68,26 +77,29 @@ class SearchSpace:
         Hidden layers.
     dropout : (float, float)
         Uniform.
-    lr, weight_decay : (float, float) or None
-        Uniform in the logarithm, for they span decades; None leaves them alone.
+    further : mapping of str to tuple or list
+        Other parameters of the recipes: a tuple of two numbers for bounds, both included, uniform (for
+        learning rate and weight decay in the logarithm), or a list of values to choose from.
     """
 
     hidden: tuple[int, int] = (100, 600)
     n_layers: int = 2
-    dropout: tuple[float, float] = (0.1, 0.7)
-    lr: tuple[float, float] | None = None
-    weight_decay: tuple[float, float] | None = None
+    dropout: tuple[float, float] = OTHER_DROPOUT_BOUNDS
+    further: Mapping[str, tuple[float, float] | list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rates = {"lr": self.lr, "weight_decay": self.weight_decay}
         rules = {
             "hidden": 1 <= self.hidden[0] <= self.hidden[1] <= WIDEST,
             "dropout": 0 <= self.dropout[0] <= self.dropout[1] < 1,
-        } | {name: rate is None or 0 < rate[0] <= rate[1] < math.inf for name, rate in rates.items()}
+        }
+        for name, values in self.further.items():
+            check_tunable(name)
+            lowest = 0 if name not in LOGARITHMIC else math.ulp(0)
+            rules[name] = isinstance(values, list) or lowest <= values[0] <= values[1] < math.inf
         for name, holds in rules.items():
             if not holds:
-                bounds = " ".join(map(str, getattr(self, name)))
-                msg = f"{name}={bounds} is not a lower and an upper bound that make sense"
+                bounds = self.further[name] if name in self.further else getattr(self, name)
+                msg = f"{name}={bounds[0]} to {bounds[1]} are no bounds that make sense"
                 raise UsageError(msg)
         if self.n_layers < 1:
             msg = f"n_layers={self.n_layers} must be at least 1"
@@ -100,12 +112,26 @@ class SearchSpace:
             "hidden": LayerSizes(*self.hidden, self.n_layers),
             "dropout": stats.uniform(low, high - low),
         }
-        for name in ("lr", "weight_decay"):
-            if bounds := getattr(self, name):
-                distributions[name] = (
-                    stats.loguniform(*bounds) if bounds[0] < bounds[1] else [bounds[0]]
-                )
-        return distributions
+        return distributions | {name: _distribution(name, v) for name, v in self.further.items()}
+
+
+def check_tunable(name: str) -> None:
+    """Raise UsageError unless a parameter can be searched beside sizes and dropout."""
+    if name not in TUNABLE:
+        msg = f"{name} cannot be tuned like this, only {', '.join(TUNABLE)}"
+        raise UsageError(msg)
+
+
+def _distribution(name: str, values: tuple[float, float] | list[Any]) -> Any:
+    """Return a list as it is, and for bounds the distribution of a parameter between them."""
+    if isinstance(values, list):
+        return values
+    low, high = values
+    if isinstance(low, int) and isinstance(high, int) and name in WHOLE:
+        return stats.randint(low, high + 1)
+    if low == high:
+        return [low]
+    return stats.loguniform(low, high) if name in LOGARITHMIC else stats.uniform(low, high - low)
 
 
 @dataclass(frozen=True)
@@ -116,12 +142,13 @@ class SearchOptions:
     ----------
     n_trials, n_folds : int
         Candidates, and folds of the cross-validation of each.
-    max_epochs, patience : int
-        Early stopping of every fit, on a validation part inside its training fold.
-    batch_size : int or None
-        None leaves it to the classifier.
-    lr, weight_decay : float
-        Used where the space does not search them.
+    max_epochs : int
+        Epochs of one fit, at the most.
+    recipe : str
+        One of :data:`~mnistffn.recipes.RECIPES`: sets what is not searched.
+    parameters : mapping of str to object
+        Parameters of :class:`~mnistffn.FeedForwardClassifier` that differ from the recipe's. With
+        patience, a fit is stopped early on a validation part inside its training fold.
     n_jobs : int or None
         Fits side by side, each in a process of its own with one thread; None for one a core.
     seed : int or None
@@ -130,15 +157,16 @@ class SearchOptions:
 
     n_trials: int = 12
     n_folds: int = 3
-    max_epochs: int = 20
-    patience: int = 5
-    batch_size: int | None = None
-    lr: float = 1e-3
-    weight_decay: float = 0.0
+    max_epochs: int = MAX_EPOCHS
+    recipe: str = DEFAULT_RECIPE
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     n_jobs: int | None = None
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        get_recipe(self.recipe)
+        for name in set(self.parameters) - {"patience"}:
+            check_tunable(name)
         for name, minimum in {"n_trials": 1, "n_folds": 2, "n_jobs": 1}.items():
             value = getattr(self, name)
             if value is not None and value < minimum:
@@ -181,9 +209,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The candidates, the best one first, and what is fixed for all of them."""
+    """The candidates, the best one first, the recipe of all, and what was fixed besides it."""
 
     candidates: list[Candidate]
+    recipe: str
     fixed: dict[str, Any]
 
     @property
@@ -193,8 +222,8 @@ class SearchResult:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The best candidate's parameters with the fixed ones: what params.json hands to train."""
-        return self.best.parameters | self.fixed
+        """The recipe and the parameters over it: what params.json hands to train."""
+        return {"recipe": self.recipe} | self.best.parameters | self.fixed
 
 
 def random_search(
@@ -202,6 +231,7 @@ def random_search(
     y: NDArray[np.int64],
     space: SearchSpace,
     options: SearchOptions,
+    image_shape: tuple[int, int] | None = None,
     on_fit: Callable[[int, Mapping[str, Any]], None] = lambda done, fit: None,
 ) -> SearchResult:
     """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
@@ -215,6 +245,8 @@ def random_search(
     y : ndarray of shape (n,), int64
     space : SearchSpace
     options : SearchOptions
+    image_shape : (int, int) or None
+        Height and width of the images; None for square ones.
     on_fit : callable
         Told of every finished fit: how many are done, and the last one's parameters and scores.
 
@@ -234,14 +266,11 @@ def random_search(
         msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
         raise DataError(msg)
     distributions = space.distributions()
-    fixed: dict[str, Any] = {name: getattr(options, name) for name in FIXED}
-    classifier = FeedForwardClassifier(
-        **fixed,
-        max_epochs=options.max_epochs,
-        patience=options.patience,
-        n_threads=1,
-        random_state=seed,
-    )
+    parameters = combine(get_recipe(options.recipe), options.parameters)
+    if not parameters["patience"] and parameters["schedule"] != "plateau":
+        parameters["validation_fraction"] = 0.0  # nobody would look at it
+    parameters |= {"max_epochs": options.max_epochs, "image_shape": image_shape}
+    classifier = FeedForwardClassifier(**parameters, n_threads=1, random_state=seed)
     check_parameters(classifier)
     with _fit_log(on_fit) as log, warnings.catch_warnings():
         # Workers would print them raw; fits that diverged are counted instead.
@@ -258,10 +287,9 @@ def random_search(
             refit=False,
             error_score="raise",
         ).fit(X, y)
-    candidates = _candidates(search.cv_results_, options.n_folds)
-    return SearchResult(
-        candidates, {name: value for name, value in fixed.items() if name not in distributions}
-    )
+    candidates = _candidates(search.cv_results_, list(distributions), options.n_folds)
+    fixed = {name: value for name, value in options.parameters.items() if name not in distributions}
+    return SearchResult(candidates, options.recipe, fixed)
 
 
 class FitScorer:
@@ -307,7 +335,8 @@ def run_search(
     resolved = asdict(options) | {"space": asdict(space), "threads": 1, "device": "cpu"}
     with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:
         report = _Reporter(progress, options.n_trials * options.n_folds)
-        result = random_search(run_data.X_train, run_data.y_train, space, options, report)
+        X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
+        result = random_search(X, y, space, options, shape, report)
         if diverged := sum(candidate.diverged > 0 for candidate in result.candidates):
             progress.note(f"warning: training diverged for {diverged} of {options.n_trials} candidates")
         if result.best.diverged:
@@ -364,10 +393,10 @@ def _follow(log: Path, done: Event, on_fit: Callable[[int, Mapping[str, Any]], N
             done.wait(0.2)
 
 
-def _candidates(results: Mapping[str, Any], n_folds: int) -> list[Candidate]:
+def _candidates(results: Mapping[str, Any], searched: list[str], n_folds: int) -> list[Candidate]:
     candidates = [
         Candidate(
-            {name: _plain(parameters[name]) for name in SEARCHED if name in parameters},
+            {name: _plain(parameters[name]) for name in searched},
             tuple(float(results[f"split{fold}_test_accuracy"][row]) for fold in range(n_folds)),
             float(results["mean_test_diverged"][row]),
             float(results["mean_test_epochs"][row]),
@@ -379,7 +408,9 @@ def _candidates(results: Mapping[str, Any], n_folds: int) -> list[Candidate]:
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else float(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _parameters(result: SearchResult) -> dict[str, Any]:
@@ -408,10 +439,12 @@ def _table(result: SearchResult) -> tuple[list[str], list[list[Any]]]:
 
 
 def _cell(value: Any) -> str:
-    return "-".join(map(str, value)) if isinstance(value, list) else f"{value:.6g}"
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _columns(result: SearchResult) -> dict[str, NDArray[np.float64]]:
+def _columns(result: SearchResult) -> dict[str, NDArray[Any]]:
     """Return what the figure shows: one array per searched parameter, and the folds' accuracies."""
     candidates = result.candidates
     columns = {"accuracies": np.array([c.accuracies for c in candidates])}
@@ -419,5 +452,10 @@ def _columns(result: SearchResult) -> dict[str, NDArray[np.float64]]:
         columns[f"hidden {depth + 1}"] = np.array([c.parameters["hidden"][depth] for c in candidates])
     for name in candidates[0].parameters:
         if name != "hidden":
-            columns[name] = np.array([c.parameters[name] for c in candidates])
+            values = [c.parameters[name] for c in candidates]
+            columns[name] = np.array(values if _are_numbers(values) else [str(v) for v in values])
     return columns
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    return all(type(value) in (int, float) for value in values)

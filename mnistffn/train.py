@@ -1,6 +1,7 @@
 """Training the final network on the whole training part."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
 
@@ -8,50 +9,52 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mnistffn.classifier import FeedForwardClassifier, check_parameters
+from mnistffn.augment import Distortion
+from mnistffn.batching import as_float, as_tensor
+from mnistffn.classifier import FeedForwardClassifier
 from mnistffn.errors import MnistffnError, RunDirectoryError, UsageError
 from mnistffn.net import Epoch
+from mnistffn.parameters import check_parameters
 from mnistffn.progress import Progress
+from mnistffn.recipes import DEFAULT_RECIPE, combine, get_recipe
 from mnistffn.rundata import DataOptions, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
+from mnistffn.seeding import seeded
+
+SHOWN = 28  # images of the picture of an augmented batch
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a user says about training; None leaves it to params.json, or else the default.
+    """What a user says about training.
 
     Attributes
     ----------
-    hidden, dropout, lr, weight_decay, batch_size
-        Parameters of :class:`~mnistffn.FeedForwardClassifier` that the search tunes.
-    max_epochs, patience, validation_fraction
-        Early stopping.
+    recipe : str or None
+        One of :data:`~mnistffn.recipes.RECIPES`; None for that of the search, or else the default.
+    parameters : mapping of str to object
+        Parameters of :class:`~mnistffn.FeedForwardClassifier` that differ from the recipe's.
     n_threads : int or None
         Threads of torch; None for as many as torch takes.
     seed : int or None
         None for the seed of the run's split.
     """
 
-    hidden: tuple[int, ...] | None = None
-    dropout: float | None = None
-    lr: float | None = None
-    weight_decay: float | None = None
-    batch_size: int | None = None
-    max_epochs: int = 200
-    patience: int = 10
-    validation_fraction: float = 0.1
+    recipe: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     n_threads: int | None = None
     seed: int | None = None
 
-
-TUNED = ("hidden", "dropout", "lr", "weight_decay", "batch_size")
+    def __post_init__(self) -> None:
+        get_recipe(self.recipe or DEFAULT_RECIPE)
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The trained classifier and the parameters that it was trained with."""
+    """The trained classifier, the recipe that it was trained by and the resolved parameters."""
 
     classifier: FeedForwardClassifier
+    recipe: str
     parameters: dict[str, Any]
 
     @property
@@ -79,9 +82,9 @@ def run_train(
     MnistffnError
         Training diverged.
     """
-    from mnistffn.figures.train import draw_curves
+    from mnistffn.figures.train import draw_augmented, draw_curves
 
-    parameters, from_search = _resolve(run, options)
+    recipe, parameters, from_search = _resolve(run, options)
     reads = ["params.json"] if from_search else []
     classifier = FeedForwardClassifier(**parameters)
     check_parameters(classifier)
@@ -89,12 +92,13 @@ def run_train(
     run.warn_if_stale(reads, run_data.record)
     seed = run_data.resolve_seed(options.seed)
     threads = options.n_threads or torch.get_num_threads()
-    classifier.set_params(random_state=seed, n_threads=threads)
-    resolved = parameters | {"seed": seed, "threads": threads, "device": "cpu"}
+    shape = run_data.dataset.image_shape
+    classifier.set_params(random_state=seed, n_threads=threads, image_shape=shape)
+    resolved = {"recipe": recipe} | parameters | {"seed": seed, "threads": threads, "device": "cpu"}
     with run.stage(
         "train", command="train", options=resolved, reads=reads, data=run_data.record
     ) as stage:
-        classifier.set_params(on_epoch=_Reporter(progress, options.max_epochs))
+        classifier.set_params(on_epoch=_Reporter(progress, classifier.max_epochs))
         classifier.fit(run_data.X_train, run_data.y_train)
         if not classifier.best_epoch_:
             msg = f"training diverged and left nothing to keep: lower the learning rate {classifier.lr}"
@@ -103,29 +107,41 @@ def run_train(
         stage.write("model.pt", classifier.save)
         stage.write_csv("history.csv", Epoch._fields, [_row(epoch) for epoch in classifier.history_])
         stage.write_figure("curves.png", draw_curves(_columns(classifier), classifier.best_epoch_))
-    return TrainResult(classifier, parameters)
+        if distortion := classifier.make_distortion():
+            before, after = _distort_some(distortion, run_data.X_train, seed)
+            stage.write_figure("augmented.png", draw_augmented(before, after))
+    return TrainResult(classifier, recipe, parameters)
 
 
-def _resolve(run: RunDirectory, options: TrainOptions) -> tuple[dict[str, Any], bool]:
-    """Return the classifier's parameters, and whether some come from the search."""
-    given = {name: value for name, value in asdict(options).items() if value is not None}
-    given = {name: value for name, value in given.items() if name not in ("seed", "n_threads")}
-    from_search = not set(TUNED) <= set(given)
-    searched: dict[str, Any] = {}
-    if from_search and (run.path / "params.json").exists():
-        searched = _read_parameters(run)
-    if "hidden" not in searched | given:
+def _resolve(run: RunDirectory, options: TrainOptions) -> tuple[str, dict[str, Any], bool]:
+    """Return the recipe's name, the classifier's parameters, and whether some come from the search.
+
+    What was searched by one recipe is of no use to another, but for the sizes of the layers.
+    """
+    given = dict(options.parameters)
+    searched = _read_parameters(run) if (run.path / "params.json").exists() else {}
+    searched_by = searched.pop("recipe", DEFAULT_RECIPE)
+    name = options.recipe or searched_by
+    recipe = get_recipe(name)
+    if name == searched_by:
+        parameters = recipe | searched
+    else:
+        searched = {"hidden": searched["hidden"]} if "hidden" in set(searched) - set(recipe) else {}
+        parameters = searched | recipe
+    if "hidden" not in parameters | given:
         remedy = "run mnistffn search first, or give --hidden 360,187"
         msg = f"{run.path / 'params.json'} is missing: {remedy}"
         raise RunDirectoryError(msg)
-    parameters = searched | given
-    return parameters | {"hidden": tuple(parameters["hidden"])}, bool(searched)
+    parameters = combine(parameters, given)
+    return name, parameters | {"hidden": tuple(parameters["hidden"])}, not set(searched) <= set(given)
 
 
 def _read_parameters(run: RunDirectory) -> dict[str, Any]:
-    """Return the tuned parameters of params.json, which a user may have edited."""
+    """Return the recipe and the parameters of params.json, which a user may have edited."""
     content = run.read_json("params.json")
-    parameters = {name: content[name] for name in TUNED if name in content}
+    parameters = {
+        name: value for name, value in content.items() if name not in ("schema", "cv_accuracy")
+    }
     try:
         if not isinstance(parameters.get("hidden", []), list):
             msg = f"hidden={parameters['hidden']!r} must be a list of layer sizes"
@@ -134,11 +150,24 @@ def _read_parameters(run: RunDirectory) -> dict[str, Any]:
         if not all(type(number) is int or number is None for number in numbers):
             msg = f"{numbers} must be whole numbers"
             raise UsageError(msg)
-        check_parameters(FeedForwardClassifier(**parameters))
+        recipe = get_recipe(parameters.get("recipe", DEFAULT_RECIPE))
+        tuned = {name: value for name, value in parameters.items() if name != "recipe"}
+        check_parameters(FeedForwardClassifier(**recipe | tuned))
     except (TypeError, UsageError) as error:
         msg = f"{run.path / 'params.json'} is damaged ({error}): run mnistffn search again"
         raise RunDirectoryError(msg) from error
     return parameters
+
+
+def _distort_some(
+    distortion: Distortion, X: NDArray[np.uint8], seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return some images as they are and distorted, both of shape (n, height, width) in [0, 1]."""
+    images = as_float(as_tensor(X[:SHOWN]))
+    with seeded(seed):
+        distorted = distortion(images)
+    before, after = (rows.view(-1, *distortion.image_shape).numpy() for rows in (images, distorted))
+    return before, after
 
 
 class _Reporter:
@@ -146,15 +175,14 @@ class _Reporter:
 
     def __init__(self, progress: Progress, total: int) -> None:
         self.progress, self.total = progress, total
-        self.best = (float("inf"), 0)
         progress.step(0, total, "training")
 
     def __call__(self, epoch: Epoch) -> None:
-        self.best = min(self.best, (epoch.valid_loss, epoch.epoch))
         message = f"loss {epoch.train_loss:.4f}"
         if not isnan(epoch.valid_loss):
-            validation = f"validation {epoch.valid_loss:.4f} accuracy {epoch.valid_accuracy:.4f}"
-            message += f", {validation}, best epoch {self.best[1]}"
+            message += f", validation {epoch.valid_loss:.4f} accuracy {epoch.valid_accuracy:.4f}"
+        if not isnan(epoch.pgd_accuracy):
+            message += f", under PGD {epoch.pgd_accuracy:.4f}"
         self.progress.step(epoch.epoch, self.total, message)
 
 

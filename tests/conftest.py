@@ -74,7 +74,7 @@ def write_mat(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("trained") / "run"
-    options = ("--hidden", "24,12", "--dropout", "0.1", "--epochs", 40, "-q")
+    options = ("--hidden", "24,12", "--recipe", "document", "--dropout", "0.1", "--epochs", 40, "-q")
     assert invoke("train", *options, "-r", run).exit_code == 0
     return run
 

@@ -49,7 +49,9 @@ def test_it_learns_and_is_scored_in_evaluation_mode() -> None:
 
 def test_the_best_epochs_weights_are_kept() -> None:
     states = []
-    classifier = FeedForwardClassifier((32,), lr=0.05, patience=6, max_epochs=60, random_state=0)
+    classifier = FeedForwardClassifier(
+        (32,), lr=0.05, schedule="constant", patience=6, max_epochs=60, random_state=0
+    )
 
     def remember(epoch) -> None:
         states.append({k: v.clone() for k, v in classifier.module_.state_dict().items()})
@@ -64,7 +66,9 @@ def test_the_best_epochs_weights_are_kept() -> None:
 
 def test_the_validation_part_comes_from_inside_the_training_rows_and_is_not_trained_on() -> None:
     seen = {}
-    classifier = FeedForwardClassifier(**SMALL, patience=5, validation_fraction=0.25)
+    classifier = FeedForwardClassifier(
+        **SMALL, schedule="constant", patience=5, validation_fraction=0.25
+    )
 
     def measure(epoch) -> None:
         seen[epoch.epoch] = epoch.valid_loss
@@ -78,8 +82,8 @@ def test_the_validation_part_comes_from_inside_the_training_rows_and_is_not_trai
     assert loss == pytest.approx(seen[classifier.best_epoch_], rel=1e-4)
 
 
-def test_without_patience_it_trains_on_all_rows_to_the_last_epoch() -> None:
-    classifier = FeedForwardClassifier(**SMALL, patience=0).fit(X, y)
+def test_without_patience_it_trains_to_the_last_epoch_and_may_use_all_rows() -> None:
+    classifier = FeedForwardClassifier(**SMALL, validation_fraction=0).fit(X, y)
     assert classifier.best_epoch_ == 8
     assert np.isnan(classifier.history_[0].valid_loss)
 
@@ -107,7 +111,7 @@ def test_uint8_images_train_like_scaled_floats() -> None:
 
 
 def test_a_last_batch_of_one_image_does_not_break_batch_norm() -> None:
-    FeedForwardClassifier(**SMALL, batch_size=32, patience=0).fit(X[:65], y[:65])
+    FeedForwardClassifier(**SMALL, batch_size=32, validation_fraction=0).fit(X[:65], y[:65])
 
 
 def test_an_interruption_is_not_swallowed() -> None:
@@ -145,6 +149,20 @@ def test_divergence_without_patience_keeps_the_initial_weights() -> None:
         ("patience", -1),
         ("validation_fraction", 1.0),
         ("n_threads", 0),
+        ("input_dropout", 1),
+        ("schedule", "cosine"),
+        ("label_smoothing", 1),
+        ("ema_decay", 1),
+        ("adversarial", -0.1),
+        ("adversarial", 1.1),
+        ("adversarial_norm", "l1"),
+        ("adversarial_steps", 0),
+        ("rotation", 181),
+        ("scaling", 1),
+        ("shear", -1),
+        ("shift", 2),
+        ("elastic", -1),
+        ("elastic_width", 0),
     ],
 )
 def test_parameters_out_of_range_are_named(name: str, value: object) -> None:

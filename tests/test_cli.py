@@ -148,7 +148,7 @@ def test_bad_data_give_one_line_and_code_4(
         (("train", "--hidden", "5", "--dropout", "1"), 2, "dropout=1.0 must be"),
         (("train", "--hidden", "5", "--test-size", "2"), 2, "test_size=2.0 must be"),
         (("train", "--hidden", "5", "--seed", "-1"), 2, "should be greater than or equal to 0"),
-        (("search", "--hidden", "9", "3"), 2, "hidden=9 3"),
+        (("search", "--hidden", "9", "3"), 2, "hidden=9 to 3"),
         (("search", "--trials", "0"), 2, "n_trials=0"),
         (("search", "--folds", "1"), 2, "n_folds=1"),
         (("search", "--folds", "170"), 4, "too few for 170 folds"),

@@ -12,8 +12,9 @@ from matplotlib.text import Text
 from mnistffn.figures.evaluate import draw_confusion, draw_examples
 from mnistffn.figures.fields import draw_fields
 from mnistffn.figures.maximize import draw_maximized
+from mnistffn.figures.robustness import draw_adversaries, draw_robustness
 from mnistffn.figures.search import draw_search
-from mnistffn.figures.train import draw_curves
+from mnistffn.figures.train import draw_augmented, draw_curves
 
 generator = np.random.default_rng(0)
 
@@ -59,7 +60,21 @@ def search(n: int = 12) -> Figure:
 def curves(n: int = 50) -> Figure:
     falling = np.exp(-np.arange(n) / 10) + 0.01
     history = {"train_loss": falling, "valid_loss": falling + 0.02, "valid_accuracy": 1 - falling / 3}
-    return draw_curves({"epoch": np.arange(n) + 1} | history, min(30, n))
+    history |= {"epoch": np.arange(n) + 1, "pgd_accuracy": 0.9 - falling / 2}
+    return draw_curves(history, min(30, n))
+
+
+def robustness(norm: str) -> Figure:
+    smallest = np.append(generator.gamma(9, 0.01, 400), [0, 0, np.inf])
+    strengths = np.array([0.05, 0.1])
+    accuracies = np.array([np.mean(smallest > strength) for strength in strengths])
+    return draw_robustness(strengths, accuracies, smallest, norm)
+
+
+def adversaries(n: int = 10) -> Figure:
+    images = generator.random((n, 28, 28)).astype(np.float32)
+    captions = [(f"{label} (1.00)", f"{label} (0.51)") for label in range(n)]
+    return draw_adversaries(images, images[::-1], captions, 0.123, "linf")
 
 
 def confusion(n: int = 10) -> Figure:
@@ -69,6 +84,12 @@ def confusion(n: int = 10) -> Figure:
 
 
 FIGURES = {
+    "robustness": lambda: robustness("linf"),
+    "robustness in L2": lambda: robustness("l2"),
+    "adversaries": adversaries,
+    "adversaries of two classes": lambda: adversaries(2),
+    "no adversaries": lambda: adversaries(0),
+    "augmented": lambda: draw_augmented(np.ones((28, 8, 8), "f"), np.ones((28, 8, 8), "f")),
     "fields 1": lambda: fields(1),
     "fields 10": lambda: fields(10),
     "fields 187": lambda: fields(187),

@@ -14,10 +14,8 @@ from mnistffn import load_dataset
 def document_run(mnist_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network trained with the document's parameters."""
     run = tmp_path_factory.mktemp("document") / "run"
-    parameters = ("--hidden", "360,187", "--dropout", "0.5782", "--batch-size", "512")
-    result = invoke(
-        "train", mnist_path, *parameters, "--epochs", 200, "--patience", 10, "-r", run, "-q"
-    )
+    options = ("--hidden", "360,187", "--recipe", "document")
+    result = invoke("train", mnist_path, *options, "-r", run, "-q")
     assert result.exit_code == 0, result.output
     return run
 

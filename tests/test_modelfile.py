@@ -14,7 +14,9 @@ from mnistffn.network import FeedForwardNetwork
 def model() -> Model:
     torch.manual_seed(0)
     return Model(
-        FeedForwardNetwork(6, [5, 4], 3, 0.2), np.array([1, 3, 7]), {"dropout": 0.2, "lr": 1e-3}
+        FeedForwardNetwork(6, [5, 4], 3, 0.2),
+        np.array([1, 3, 7]),
+        {"dropout": 0.2, "input_dropout": 0.1, "lr": 1e-3},
     )
 
 
@@ -30,7 +32,9 @@ def test_a_model_comes_back_as_it_was(path: Path, model: Model) -> None:
         assert torch.equal(found.network.state_dict()[name], tensor)
     assert found.network.widths == (6, 5, 4, 3)
     assert found.classes.tolist() == [1, 3, 7]
-    assert found.parameters == {"hidden": (5, 4), "dropout": 0.2, "lr": 1e-3}
+    assert found.parameters == {
+        "hidden": (5, 4), "dropout": 0.2, "input_dropout": 0.1, "lr": 1e-3, "image_shape": None,
+    }  # fmt: skip
     assert not found.network.training
 
 
@@ -78,7 +82,7 @@ def tamper(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, "has schema 2, this program reads 1"),
+        ({"schema": 1}, "has schema 1, this program reads 2"),
         ({"widths": [6, 5, 3]}, "other tensors than its architecture asks for: .*hidden.1"),
         (
             {"widths": [6, 5, 5, 3]},

@@ -6,6 +6,7 @@ import pytest
 
 from mnistffn.data import builtin_digits
 from mnistffn.errors import DataError, UsageError
+from mnistffn.recipes import DROPOUT_BOUNDS
 from mnistffn.rundata import DataOptions
 from mnistffn.rundir import RunDirectory
 from mnistffn.search import LayerSizes, SearchOptions, SearchSpace, random_search, run_search
@@ -33,8 +34,8 @@ def test_both_bounds_can_be_drawn_and_may_be_equal() -> None:
     assert LayerSizes(1, 1, 3).rvs(0) == (1, 1, 1)
 
 
-def test_the_documents_winner_lies_inside_the_default_space() -> None:
-    space = SearchSpace()
+def test_the_documents_winner_lies_inside_the_space_of_its_recipe() -> None:
+    space = SearchSpace(dropout=DROPOUT_BOUNDS["document"])
     first, second = 360, 187
     assert space.n_layers == 2
     assert space.hidden[0] <= first <= space.hidden[1]
@@ -42,13 +43,16 @@ def test_the_documents_winner_lies_inside_the_default_space() -> None:
     assert space.dropout[0] <= 0.5782 <= space.dropout[1]
 
 
-def test_learning_rate_and_weight_decay_are_searched_on_request() -> None:
+def test_other_parameters_are_searched_on_request() -> None:
     assert set(SearchSpace().distributions()) == {"hidden", "dropout"}
-    distributions = SearchSpace(lr=(1e-4, 1e-2), weight_decay=(0.1, 0.1)).distributions()
+    further = {"lr": (1e-4, 1e-2), "weight_decay": (0.1, 0.1), "batch_size": (8, 9)}
+    distributions = SearchSpace(further=further | {"schedule": ["plateau", "constant"]}).distributions()
     rates = distributions["lr"].rvs(2000, random_state=0)
     assert 1e-4 <= rates.min() < rates.max() <= 1e-2
     assert np.median(rates) == pytest.approx(1e-3, rel=0.15)
     assert distributions["weight_decay"] == [0.1]
+    assert set(distributions["batch_size"].rvs(50, random_state=0)) == {8, 9}
+    assert distributions["schedule"] == ["plateau", "constant"]
 
 
 @pytest.mark.parametrize(
@@ -58,13 +62,15 @@ def test_learning_rate_and_weight_decay_are_searched_on_request() -> None:
         {"hidden": (0, 5)},
         {"dropout": (0.2, 1.0)},
         {"dropout": (-0.1, 0.5)},
-        {"lr": (0.0, 1.0)},
-        {"weight_decay": (0.0, 1.0)},
         {"n_layers": 0},
+        {"further": {"lr": (0.0, 1.0)}},
+        {"further": {"elastic": (0.2, 0.1)}},
+        {"further": {"max_epochs": (1, 2)}},
     ],
 )
 def test_bounds_that_make_no_sense_are_refused(space: dict[str, object]) -> None:
-    with pytest.raises(UsageError, match=next(iter(space))):
+    name = next(iter(space.get("further", space)))
+    with pytest.raises(UsageError, match=name):
         SearchSpace(**space)
 
 
@@ -84,7 +90,7 @@ def test_results_do_not_depend_on_the_number_of_processes() -> None:
 def test_every_fit_is_told_and_the_best_candidate_comes_first() -> None:
     told = []
     result = random_search(
-        X, y, SPACE, SearchOptions(**SMALL), lambda done, fit: told.append((done, fit))
+        X, y, SPACE, SearchOptions(**SMALL), on_fit=lambda done, fit: told.append((done, fit))
     )
     assert [done for done, _ in told] == [1, 2, 3, 4, 5, 6]
     accuracies = sorted(fit["accuracy"] for _, fit in told)
@@ -111,12 +117,16 @@ def test_a_class_with_fewer_images_than_folds_is_refused() -> None:
 
 def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorder) -> None:
     run = RunDirectory(tmp_path / "run")
-    space = SearchSpace((4, 12), 2, (0.0, 0.3), lr=(1e-3, 1e-2))
-    result = run_search(run, DataOptions(), space, SearchOptions(**SMALL), recorder)
+    further = {"lr": (1e-3, 1e-2), "augment": [True, False]}
+    space = SearchSpace((4, 12), 2, (0.0, 0.3), further)
+    options = SearchOptions(**SMALL, recipe="fast", parameters={"label_smoothing": 0.1})
+    result = run_search(run, DataOptions(), space, options, recorder)
     written = run.read_json("params.json")
     assert written["hidden"] == result.best.parameters["hidden"]
     assert written["lr"] == result.best.parameters["lr"]
-    assert written["weight_decay"] == 0
+    assert written["recipe"] == "fast"
+    assert written["label_smoothing"] == 0.1
+    assert written["augment"] in (True, False)
     assert written["cv_accuracy"]["folds"] == list(result.best.accuracies)
     assert written["cv_accuracy"]["mean"] == pytest.approx(np.mean(result.best.accuracies))
     with (run.path / "search.csv").open() as file:
@@ -124,6 +134,6 @@ def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorde
     assert [float(row["mean_accuracy"]) for row in rows] == pytest.approx(
         [candidate.mean for candidate in result.candidates], abs=1e-6
     )
-    assert list(rows[0])[:4] == ["rank", "hidden", "dropout", "lr"]
+    assert list(rows[0])[:5] == ["rank", "hidden", "dropout", "lr", "augment"]
     assert (run.path / "search.png").stat().st_size > 5000
     assert recorder.steps[-1] == (6, 6)

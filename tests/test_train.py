@@ -9,12 +9,15 @@ import torch
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
 from mnistffn.errors import RunDirectoryError, UsageError
+from mnistffn.net import Epoch
 from mnistffn.progress import Progress
+from mnistffn.recipes import RECIPES
 from mnistffn.rundata import DataOptions
 from mnistffn.rundir import RunDirectory, StaleWarning
 from mnistffn.train import TrainOptions, run_train
 
-SMALL = TrainOptions(hidden=(16, 8), dropout=0.1, max_epochs=5, n_threads=1)
+SMALL = TrainOptions(parameters={"hidden": (16, 8), "dropout": 0.1, "max_epochs": 5}, n_threads=1)
+ONE_EPOCH = TrainOptions(parameters={"max_epochs": 1})
 
 
 @pytest.fixture
@@ -33,10 +36,10 @@ def test_a_run_writes_the_model_and_its_history(run: RunDirectory, recorder) -> 
     result = run_train(run, DataOptions(), SMALL, recorder)
     with (run.path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["epoch", "train_loss", "valid_loss", "valid_accuracy", "seconds"]
+    assert list(rows[0]) == list(Epoch._fields)
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
-    best = min(rows, key=lambda row: float(row["valid_loss"]))
-    assert int(best["epoch"]) == result.best.epoch
+    assert result.best.epoch == 5
+    assert float(rows[4]["valid_loss"]) == pytest.approx(result.best.valid_loss, rel=1e-5)
     loaded = FeedForwardClassifier.load(run.path / "model.pt")
     X = builtin_digits().flat
     np.testing.assert_array_equal(loaded.predict_proba(X), result.classifier.predict_proba(X))
@@ -57,9 +60,9 @@ def test_equal_seeds_and_threads_write_bit_equal_weights(tmp_path: Path) -> None
 
 def test_parameters_come_from_the_search_unless_they_are_given(run: RunDirectory) -> None:
     put_parameters(run)
-    parameters = run_train(run, DataOptions(), TrainOptions(max_epochs=1), Progress()).parameters
+    parameters = run_train(run, DataOptions(), ONE_EPOCH, Progress()).parameters
     assert (parameters["hidden"], parameters["dropout"]) == ((9, 5), 0.2)
-    options = TrainOptions(dropout=0.4, max_epochs=1)
+    options = TrainOptions(parameters={"dropout": 0.4, "max_epochs": 1})
     parameters = run_train(run, DataOptions(), options, Progress()).parameters
     assert (parameters["hidden"], parameters["dropout"]) == ((9, 5), 0.4)
     assert "params.json" in run.manifest()["stages"]["train"]["inputs"]
@@ -79,7 +82,7 @@ def test_damaged_parameters_are_told(run: RunDirectory) -> None:
     for broken in ('"text"', "[0, 3]", "null", '["a"]', "[1.5]", "5", "[true]"):
         (run.path / "params.json").write_text(f'{{"schema": 1, "hidden": {broken}}}')
         with pytest.raises(RunDirectoryError, match="params.json is damaged"):
-            run_train(run, DataOptions(), TrainOptions(max_epochs=1), Progress())
+            run_train(run, DataOptions(), ONE_EPOCH, Progress())
 
 
 def test_parameters_that_were_searched_on_another_split_are_warned_about(
@@ -92,7 +95,7 @@ def test_parameters_that_were_searched_on_another_split_are_warned_about(
     with pytest.warns(
         StaleWarning, match="params.json is out of date, the data or their split changed"
     ):
-        run_train(run, DataOptions(digits_mat), TrainOptions(max_epochs=1), Progress())
+        run_train(run, DataOptions(digits_mat), ONE_EPOCH, Progress())
 
 
 def test_the_test_part_is_never_trained_on(run: RunDirectory) -> None:
@@ -113,5 +116,55 @@ def test_the_test_part_is_never_trained_on(run: RunDirectory) -> None:
 
 
 def test_a_value_out_of_range_is_refused_before_anything_is_read(run: RunDirectory) -> None:
+    options = TrainOptions(parameters={"hidden": (4,), "dropout": 2})
     with pytest.raises(UsageError, match="dropout=2 must be"):
-        run_train(run, DataOptions(Path("none.mat")), TrainOptions(hidden=(4,), dropout=2), Progress())
+        run_train(run, DataOptions(Path("none.mat")), options, Progress())
+
+
+def test_a_recipe_is_used_and_options_go_over_it(run: RunDirectory) -> None:
+    options = TrainOptions("fast", {"hidden": (8,), "max_epochs": 2, "lr": 0.02})
+    result = run_train(run, DataOptions(), options, Progress())
+    expected = RECIPES["fast"] | {"hidden": (8,), "max_epochs": 2, "lr": 0.02}
+    assert result.parameters == expected
+    recorded = run.manifest()["stages"]["train"]["options"]
+    assert recorded["recipe"] == "fast"
+    assert recorded["augment"] is True
+
+
+def test_the_search_hands_on_its_recipe_and_another_recipe_takes_only_the_sizes(
+    run: RunDirectory,
+) -> None:
+    put_parameters(run, recipe="robust", lr=0.003)
+    result = run_train(run, DataOptions(), ONE_EPOCH, Progress())
+    assert result.recipe == "robust"
+    assert result.parameters == RECIPES["robust"] | {
+        "hidden": (9, 5), "dropout": 0.2, "lr": 0.003, "max_epochs": 1,
+    }  # fmt: skip
+    result = run_train(
+        run, DataOptions(), TrainOptions("document", {"max_epochs": 1, "patience": 0}), Progress()
+    )
+    assert result.parameters == RECIPES["document"] | {
+        "hidden": (9, 5), "max_epochs": 1, "patience": 0,
+    }  # fmt: skip
+
+
+def test_a_recipe_with_sizes_of_its_own_keeps_them_beside_another_search(run: RunDirectory) -> None:
+    put_parameters(run, recipe="robust")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "best", RECIPES["best"] | {"hidden": (7, 3), "max_epochs": 1})
+        result = run_train(run, DataOptions(), TrainOptions("best"), Progress())
+    assert result.parameters["hidden"] == (7, 3)
+    assert "params.json" not in run.manifest()["stages"]["train"]["inputs"]
+
+
+def test_an_unknown_recipe_is_refused_with_the_names_of_the_others() -> None:
+    with pytest.raises(UsageError, match="recipe='slow' must be one of default, document, fast"):
+        TrainOptions("slow")
+
+
+def test_augmentation_leaves_a_picture_and_plain_training_none(run: RunDirectory) -> None:
+    run_train(run, DataOptions(), SMALL, Progress())
+    assert (run.path / "augmented.png").stat().st_size > 5000
+    plain = TrainOptions(parameters={**SMALL.parameters, "augment": False})
+    run_train(run, DataOptions(), plain, Progress())
+    assert "augmented.png" not in run.manifest()["stages"]["train"]["outputs"]

@@ -1,7 +1,8 @@
 """The face of the evaluation."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    examples = opt.write_examples("mnistffn evaluate", "mnistffn evaluate --fail-under 0.96 --json")
+    examples = opt.write_examples(
+        "mnistffn evaluate --fail-under 0.96", "mnistffn evaluate --attack 0.05,0.1"
+    )
     app.command(epilog=examples)(evaluate)
 
 
@@ -32,6 +35,21 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    attack: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EPS",
+            help="Attack the images too (PGD, 20 steps) with changes of this strength or strengths, "
+            "as in 0.05,0.1.",
+            show_default=False,
+        ),
+    ] = None,
+    attack_norm: Annotated[
+        Literal["linf", "l2"],
+        typer.Option(metavar="linf|l2", help="What EPS bounds: each pixel, or their norm."),
+    ] = "linf",
+    restarts: Annotated[int, typer.Option(help="Random starts of every attack.")] = 1,
+    seed: opt.SeedOption = None,
     orientation: opt.OrientationOption = None,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
@@ -46,13 +64,22 @@ def evaluate(
     from mnistffn.evaluate import run_evaluate
     from mnistffn.rundata import DataOptions
 
+    attacks = None
+    if attack is not None:
+        from mnistffn.robustness import AttackOptions
+
+        attacks = AttackOptions(read_strengths(attack), attack_norm, restarts, seed)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
-        result = run_evaluate(terminal.run, DataOptions(data, orientation), terminal)
+        result = run_evaluate(terminal.run, DataOptions(data, orientation), terminal, attacks)
         terminal.show(_describe(result.metrics))
         terminal.show(_make_table(result.metrics))
-        terminal.finish(
-            "evaluate", asdict(result.metrics) | {"source": result.source}, "fields", "maximize"
-        )
+        summary = asdict(result.metrics) | {"source": result.source}
+        stages = ["evaluate"]
+        if result.robustness is not None:
+            terminal.show(_describe_robustness(result.robustness))
+            summary["robustness"] = result.robustness
+            stages.append("attack")
+        terminal.finish(stages, summary, "fields", "maximize")
     if fail_under is not None and result.metrics.accuracy < fail_under:
         msg = f"accuracy {result.metrics.accuracy:.4f} is under {fail_under}"
         raise GateError(msg)
@@ -64,6 +91,29 @@ def _describe(metrics: "Metrics") -> str:
         f"accuracy {metrics.accuracy:.4f}, 95% interval {low:.4f} to {high:.4f}, "
         f"{metrics.errors:,} errors in {metrics.n:,} images"
     )
+
+
+def _describe_robustness(robustness: Mapping[str, Any]) -> str:
+    restarts, n_steps = robustness["n_restarts"], robustness["n_steps"]
+    starts = "one random start" if restarts == 1 else f"the worst of {restarts} random starts"
+    lines = [f"under attack (PGD, {n_steps} steps, {starts}, {robustness['norm']}):"]
+    for row in robustness["accuracies"]:
+        low, high = row["interval"]
+        interval = f"95% interval {low:.4f} to {high:.4f}"
+        lines.append(f"  strength {row['strength']:g}: accuracy {row['accuracy']:.4f}, {interval}")
+    median = robustness["median_smallest_strength"]
+    if median is not None:
+        lines.append(f"  half of the images are misread within a strength of {median:.3g}")
+    return "\n".join(lines)
+
+
+def read_strengths(text: str) -> tuple[float, ...]:
+    """Return strengths from text such as ``0.05,0.1``."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        msg = f"{text!r} is no list of strengths such as 0.05,0.1"
+        raise typer.BadParameter(msg, param_hint="--attack") from error
 
 
 def _make_table(metrics: "Metrics") -> "Table":

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from mnistffn.recipes import DEFAULT_RECIPE, RECIPES, get_recipe
+
 DEFAULT_RUN_DIR = Path("run")
 
 DataArgument = Annotated[
@@ -52,6 +54,17 @@ LayerOption = Annotated[
         show_default=False,
     ),
 ]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Named way to train: {', '.join(RECIPES)}. Default: that of the search, else "
+        f"{DEFAULT_RECIPE}.",
+        show_default=False,
+    ),
+]
+ShowRecipeOption = Annotated[
+    bool, typer.Option("--show-recipe", help="Print what each recipe sets, and do nothing else.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print results, warnings and errors only.")
@@ -68,6 +81,24 @@ def read_sizes(text: str | tuple[int, ...]) -> tuple[int, ...]:
     except ValueError as error:
         msg = f"{text!r} is no list of layer sizes such as 360,187"
         raise typer.BadParameter(msg) from error
+
+
+def print_recipes(name: str | None) -> None:
+    """Print what one recipe sets, or all of them, a column each."""
+    columns = RECIPES if name is None else {name: get_recipe(name)}
+    parameters = list(dict.fromkeys(parameter for recipe in columns.values() for parameter in recipe))
+    rows = [["", *columns]]
+    rows += [[p, *(_spell(p, recipe.get(p)) for recipe in columns.values())] for p in parameters]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for first, *others in rows:
+        cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
+        typer.echo("  ".join([f"{first:<{widths[0]}}", *cells]))
+
+
+def _spell(parameter: str, value: object) -> str:
+    if value is None:
+        return "1/50, 32 to 512" if parameter == "batch_size" else "any"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def write_examples(*commands: str) -> str:

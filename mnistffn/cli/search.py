@@ -1,11 +1,13 @@
 """The face of the search."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.recipes import DEFAULT_RECIPE, DROPOUT_BOUNDS, OTHER_DROPOUT_BOUNDS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from mnistffn.search import SearchResult
 
 ROWS = 10
-NAMES = {"weight_decay": "weight decay"}
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def search(
     data: opt.DataArgument = None,
+    recipe: opt.RecipeOption = None,
     trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
     folds: Annotated[int, typer.Option("--folds", "-k", help="Folds of the cross-validation.")] = 3,
     hidden: Annotated[
@@ -33,23 +35,27 @@ def search(
         typer.Option(help="Bounds of the first hidden layer; each further one has half."),
     ] = (100, 600),
     layers: Annotated[int, typer.Option(help="Hidden layers.")] = 2,
-    dropout: Annotated[tuple[float, float], typer.Option(help="Bounds of the dropout.")] = (0.1, 0.7),
-    lr: Annotated[
+    dropout: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Search the learning rate too, within these bounds.", show_default="0.001"),
+        typer.Option(help="Bounds of the dropout.", show_default="0 0.3; recipe document: 0.1 0.7"),
     ] = None,
-    weight_decay: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Search weight decay too, within these bounds.", show_default="0"),
+    tune: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=WHAT",
+            help="Search another parameter of the recipe too: lr=1e-3:1e-1 between bounds, "
+            "schedule=one-cycle,constant among values, label_smoothing=0.1 at one. Repeatable.",
+            show_default=False,
+        ),
     ] = None,
-    batch_size: Annotated[
-        int | None,
-        typer.Option(help="Images of one step.", show_default="a fiftieth of the images, 32 to 512"),
-    ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs of one fit at the most.")] = 20,
+    epochs: Annotated[int, typer.Option(help="Epochs of one fit at the most.")] = 10,
     patience: Annotated[
-        int, typer.Option(help="Epochs without improvement that end a fit; 0: never.")
-    ] = 5,
+        int | None,
+        typer.Option(
+            help="Epochs without a lower validation loss that end a fit; 0: never.",
+            show_default="the recipe's",
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Fits side by side.", show_default="one a core")
     ] = None,
@@ -63,15 +69,19 @@ def search(
 ) -> None:
     """Choose layer sizes and dropout by random search with cross-validation.
 
-    Sizes and dropout are drawn uniformly, learning rate and weight decay uniformly in the logarithm.
+    Numbers are drawn uniformly, learning rate and weight decay uniformly in the logarithm.
     """
     from mnistffn.cli.terminal import Terminal
     from mnistffn.rundata import DataOptions
     from mnistffn.search import SearchOptions, SearchSpace, run_search
 
-    space = SearchSpace(hidden, layers, dropout, lr, weight_decay)
+    name = recipe or DEFAULT_RECIPE
+    bounds = dropout or DROPOUT_BOUNDS.get(name, OTHER_DROPOUT_BOUNDS)
+    further, given = read_further(tune or [])
+    space = SearchSpace(hidden, layers, bounds, further)
     where = DataOptions(data, orientation, test_size)
-    chosen = SearchOptions(trials, folds, epochs, patience, batch_size, n_jobs=jobs, seed=seed)
+    given |= {} if patience is None else {"patience": patience}
+    chosen = SearchOptions(trials, folds, epochs, name, given, n_jobs=jobs, seed=seed)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         result = run_search(terminal.run, where, space, chosen, terminal)
         terminal.show(_make_table(result))
@@ -84,7 +94,7 @@ def _make_table(result: "SearchResult") -> "Table":
     from mnistffn.cli.terminal import make_table
 
     names = list(result.best.parameters)
-    columns = ["", *(NAMES.get(name, name) for name in names), "accuracy", "epochs", "seconds"]
+    columns = ["", *(name.replace("_", " ") for name in names), "accuracy", "epochs", "seconds"]
     rows = [
         [
             str(rank),
@@ -102,4 +112,45 @@ def _make_table(result: "SearchResult") -> "Table":
 
 
 def _format(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, list) else f"{value:.4g}"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def read_further(
+    texts: list[str],
+) -> tuple[dict[str, tuple[float, float] | list[Any]], dict[str, Any]]:
+    """Return what to search, by name, and what to fix at a single value.
+
+    The texts are such as ``lr=1e-3:1e-1``, ``batch_size=64,512`` or ``label_smoothing=0.1``.
+    """
+    further: dict[str, tuple[float, float] | list[Any]] = {}
+    fixed: dict[str, Any] = {}
+    for text in texts:
+        name, equals, what = text.partition("=")
+        name, parts = name.strip().replace("-", "_"), what.split(":")
+        if not equals or not what or len(parts) > 2:
+            msg = f"{text!r} is not of the form NAME=LOW:HIGH or NAME=VALUE,VALUE"
+            raise typer.BadParameter(msg, param_hint="--tune")
+        values = [_read_value(text, part) for part in (parts if len(parts) == 2 else what.split(","))]
+        if len(parts) == 2 and not all(type(value) in (int, float) for value in values):
+            msg = f"{text!r} has bounds that are no numbers"
+            raise typer.BadParameter(msg, param_hint="--tune")
+        if len(values) == 1:
+            fixed[name] = values[0]
+        else:
+            further[name] = (values[0], values[1]) if len(parts) == 2 else values
+    return further, fixed
+
+
+def _read_value(text: str, part: str) -> Any:
+    word = part.strip()
+    if word in ("true", "false"):
+        return word == "true"
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(word)
+    if not word:
+        msg = f"{text!r} has an empty value"
+        raise typer.BadParameter(msg, param_hint="--tune")
+    return word

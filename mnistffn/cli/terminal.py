@@ -26,6 +26,7 @@ from mnistffn.progress import Progress
 from mnistffn.rundir import RunDirectory
 
 SECONDS_BETWEEN_LINES = 2.0
+PIPE_WIDTH = 240
 
 
 class Terminal(Progress):
@@ -44,7 +45,9 @@ class Terminal(Progress):
         self.json_output = json_output
         self.quiet = quiet
         color: Literal["auto"] | None = None if no_color else "auto"
-        self.out = Console(highlight=False, color_system=color)
+        # A table in a pipe is for a program: it is not cut to a screen that is not there.
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        self.out = Console(highlight=False, color_system=color, width=width)
         self.err = Console(stderr=True, highlight=False, color_system=color)
         self.animated = sys.stderr.isatty() and not quiet and not self.err.is_dumb_terminal
         self.bar: ProgressBar | None = None
@@ -86,10 +89,14 @@ class Terminal(Progress):
             wrap = self.out.is_terminal or not isinstance(content, str)
             self.out.print(content, soft_wrap=not wrap)
 
-    def finish(self, stage: str, result: Mapping[str, Any], *next_commands: str) -> None:
+    def finish(
+        self, stages: str | Sequence[str], result: Mapping[str, Any], *next_commands: str
+    ) -> None:
         """Print the result for ``--json``; name the files that were written and what comes next."""
         self._stop_bar()
-        files = [str(self.run.path / name) for name in self.run.manifest()["stages"][stage]["outputs"]]
+        recorded = self.run.manifest()["stages"]
+        names = [stages] if isinstance(stages, str) else stages
+        files = [str(self.run.path / file) for name in names for file in recorded[name]["outputs"]]
         if self.json_output:
             content = {"schema": 1, "run_dir": str(self.run.path)} | dict(result) | {"files": files}
             sys.stdout.write(json.dumps(content, indent=2) + "\n")

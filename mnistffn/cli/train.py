@@ -1,7 +1,7 @@
 """The face of the training."""
 
 from math import isnan
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -10,40 +10,85 @@ from mnistffn.cli import options as opt
 if TYPE_CHECKING:
     from mnistffn.train import TrainResult
 
+NETWORK, OPTIMIZATION, IMAGES = "Network", "Optimization", "Modified images"
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
         "mnistffn train --epochs 200 --patience 10",
-        "mnistffn train data/MNIST.mat --hidden 360,187 --dropout 0.5782",
+        "mnistffn train data/MNIST.mat --hidden 360,187 --recipe robust",
     )
     app.command(epilog=examples)(train)
 
 
+def _option(help_text: str, panel: str, *names: str, **extra: Any) -> Any:
+    """Return an option of one of the panels, whose value is the recipe's unless it is given."""
+    return typer.Option(*names, help=help_text, rich_help_panel=panel, show_default=False, **extra)
+
+
 def train(
     data: opt.DataArgument = None,
+    recipe: opt.RecipeOption = None,
+    show_recipe: opt.ShowRecipeOption = False,
     hidden: Annotated[
         str | None,
-        typer.Option(help="Sizes of the hidden layers, such as 360,187.", show_default="params.json"),
+        _option("Sizes of the hidden layers, as in 360,187.", NETWORK),
     ] = None,
-    dropout: Annotated[float | None, typer.Option(help="Dropout.", show_default="params.json")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.", show_default="params.json")] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(help="Decoupled weight decay.", show_default="params.json")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Images of one step.", show_default="params.json")
-    ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs at the most.")] = 200,
+    dropout: Annotated[float | None, _option("Dropout after every hidden layer.", NETWORK)] = None,
+    input_dropout: Annotated[float | None, _option("Dropout of the pixels.", NETWORK)] = None,
+    epochs: Annotated[int | None, _option("Epochs at the most.", OPTIMIZATION)] = None,
     patience: Annotated[
-        int,
-        typer.Option(
-            help="Epochs without a lower validation loss that end it; 0: never, validate on nothing."
-        ),
-    ] = 10,
+        int | None,
+        _option("Epochs without a lower validation loss that end it; 0: never.", OPTIMIZATION),
+    ] = None,
     validation_fraction: Annotated[
-        float, typer.Option(help="Part of the training images that is held out for early stopping.")
-    ] = 0.1,
+        float | None,
+        _option("Part of the training images that only measures progress; 0: none.", OPTIMIZATION),
+    ] = None,
+    lr: Annotated[
+        float | None, _option("Learning rate, the highest of the schedule.", OPTIMIZATION)
+    ] = None,
+    schedule: Annotated[
+        Literal["one-cycle", "plateau", "constant"] | None,
+        _option("How it changes.", OPTIMIZATION, metavar="one-cycle|plateau|constant"),
+    ] = None,
+    batch_size: Annotated[int | None, _option("Images of one step.", OPTIMIZATION)] = None,
+    weight_decay: Annotated[float | None, _option("Decoupled weight decay.", OPTIMIZATION)] = None,
+    label_smoothing: Annotated[
+        float | None, _option("Part of the target spread over all classes.", OPTIMIZATION)
+    ] = None,
+    ema_decay: Annotated[
+        float | None,
+        _option("Decay at each step of the average of the weights; 0: no average.", OPTIMIZATION),
+    ] = None,
+    adversarial: Annotated[
+        float | None,
+        _option("Train on adversarial images that differ by EPS; 0: not.", IMAGES, metavar="EPS"),
+    ] = None,
+    adversarial_norm: Annotated[
+        Literal["linf", "l2"] | None,
+        _option("What EPS bounds: each pixel, or their norm.", IMAGES, metavar="linf|l2"),
+    ] = None,
+    adversarial_steps: Annotated[
+        int | None, _option("Gradient steps to an adversarial image.", IMAGES, metavar="K")
+    ] = None,
+    augment: Annotated[
+        bool | None, _option("Distort every image at random.", IMAGES, "--augment/--no-augment")
+    ] = None,
+    rotation: Annotated[float | None, _option("Largest rotation, in degrees.", IMAGES)] = None,
+    scaling: Annotated[float | None, _option("Largest change of width and height.", IMAGES)] = None,
+    shear: Annotated[float | None, _option("Largest shear.", IMAGES)] = None,
+    shift: Annotated[
+        float | None, _option("Largest shift, as a part of the image's side.", IMAGES)
+    ] = None,
+    elastic: Annotated[
+        float | None,
+        _option("Standard deviation of the elastic displacement, as a part of the side.", IMAGES),
+    ] = None,
+    elastic_width: Annotated[
+        float | None, _option("Width of its bumps, as a part of the side.", IMAGES)
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(help="Threads of torch.", show_default="one a core")
     ] = None,
@@ -55,17 +100,43 @@ def train(
     quiet: opt.QuietOption = False,
     no_color: opt.NoColorOption = False,
 ) -> None:
-    """Train the network on the whole training part, with early stopping, and keep the best epoch.
+    """Train the network on the whole training part.
 
-    Parameters that are not given come from the search (params.json).
+    Parameters that are not given come from the search (params.json), and else from the recipe.
     """
+    given = {
+        "hidden": None if hidden is None else opt.read_sizes(hidden),
+        "dropout": dropout,
+        "input_dropout": input_dropout,
+        "max_epochs": epochs,
+        "patience": patience,
+        "validation_fraction": validation_fraction,
+        "lr": lr,
+        "schedule": schedule,
+        "batch_size": batch_size,
+        "weight_decay": weight_decay,
+        "label_smoothing": label_smoothing,
+        "ema_decay": ema_decay,
+        "adversarial": adversarial,
+        "adversarial_norm": adversarial_norm,
+        "adversarial_steps": adversarial_steps,
+        "augment": augment,
+        "rotation": rotation,
+        "scaling": scaling,
+        "shear": shear,
+        "shift": shift,
+        "elastic": elastic,
+        "elastic_width": elastic_width,
+    }
+    if show_recipe:
+        opt.print_recipes(recipe)
+        return
     from mnistffn.cli.terminal import Terminal
     from mnistffn.rundata import DataOptions
     from mnistffn.train import TrainOptions, run_train
 
-    sizes = None if hidden is None else opt.read_sizes(hidden)
-    tuned = (sizes, dropout, lr, weight_decay, batch_size)
-    chosen = TrainOptions(*tuned, epochs, patience, validation_fraction, threads, seed)
+    parameters = {name: value for name, value in given.items() if value is not None}
+    chosen = TrainOptions(recipe, parameters, threads, seed)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         result = run_train(terminal.run, DataOptions(data, orientation, test_size), chosen, terminal)
         terminal.show(_describe(result))
@@ -75,17 +146,23 @@ def train(
 def _describe(result: "TrainResult") -> str:
     best, classifier = result.best, result.classifier
     network = "-".join(map(str, classifier.module_.widths))
+    kept = "the last" if best.epoch == len(classifier.history_) else f"epoch {best.epoch}"
     epochs = f"{len(classifier.history_)} epochs in {result.seconds:.0f} s"
-    trained = f"{network}, dropout {classifier.dropout:.4g}: {epochs}"
-    if not classifier.patience:
-        return f"{trained}, kept the last"
-    return (
-        f"{trained}, kept epoch {best.epoch} with validation loss {best.valid_loss:.4f} "
-        f"and accuracy {best.valid_accuracy:.4f}"
-    )
+    trained = f"{network}, recipe {result.recipe}: {epochs}"
+    if isnan(best.valid_loss):
+        return f"{trained}, kept {kept}"
+    measured = f"validation loss {best.valid_loss:.4f} and accuracy {best.valid_accuracy:.4f}"
+    under_attack = "" if isnan(best.pgd_accuracy) else f", {best.pgd_accuracy:.4f} under PGD"
+    return f"{trained}, kept {kept} with {measured}{under_attack}"
 
 
 def _summarise(result: "TrainResult") -> dict[str, Any]:
     best = {name: None if isnan(value) else value for name, value in result.best._asdict().items()}
     parameters = result.parameters | {"seed": result.classifier.random_state}
-    return {"parameters": parameters, "epochs": len(result.classifier.history_), "best": best}
+    return {
+        "recipe": result.recipe,
+        "parameters": parameters,
+        "epochs": len(result.classifier.history_),
+        "seconds": result.seconds,
+        "best": best,
+    }

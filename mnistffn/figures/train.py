@@ -1,4 +1,4 @@
-"""The picture of a training: learning curves."""
+"""Pictures of a training: learning curves, and what augmentation does to images."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from mnistffn.figures.mosaic import draw_mosaic
+
 
 def draw_curves(history: Mapping[str, NDArray[np.float64]], best_epoch: int) -> Figure:
     """Draw losses and accuracy against the epoch, and mark the epoch whose weights were kept.
@@ -14,17 +16,19 @@ def draw_curves(history: Mapping[str, NDArray[np.float64]], best_epoch: int) -> 
     Parameters
     ----------
     history : mapping of str to ndarray of shape (epochs,)
-        ``epoch``, ``train_loss``, ``valid_loss``, ``valid_accuracy``.
+        ``epoch``, ``train_loss``, ``valid_loss``, ``valid_accuracy``, ``pgd_accuracy``.
     best_epoch : int
     """
     figure = Figure((9, 3.8), dpi=150, layout="constrained")
     losses, accuracy = figure.subplots(1, 2)
     epoch = history["epoch"]
-    losses.semilogy(epoch, history["train_loss"], label="training (dropout on)", color="tab:gray")
+    losses.semilogy(epoch, history["train_loss"], label="training, as trained", color="tab:gray")
     if np.isfinite(history["valid_loss"]).any():
         losses.semilogy(epoch, history["valid_loss"], label="validation", color="tab:blue")
     losses.set(xlabel="epoch", ylabel="negative log-likelihood (nats)", title="Loss")
     accuracy.plot(epoch, 100 * history["valid_accuracy"], label="validation", color="tab:blue")
+    if np.isfinite(history["pgd_accuracy"]).any():
+        accuracy.plot(epoch, 100 * history["pgd_accuracy"], label="under PGD", color="tab:purple")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)", title="Accuracy")
     for axes in (losses, accuracy):
         axes.axvline(
@@ -34,3 +38,11 @@ def draw_curves(history: Mapping[str, NDArray[np.float64]], best_epoch: int) -> 
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     return figure
+
+
+def draw_augmented(before: NDArray[np.float32], after: NDArray[np.float32]) -> Figure:
+    """Draw images (n, height, width) in [0, 1], each beside itself as augmentation has distorted it."""
+    n, height, _ = before.shape
+    pairs = np.concatenate([before, np.full((n, height, 1), 0.5, np.float32), after], axis=2)
+    heading = "Training images, and beside each what augmentation has made of it"
+    return draw_mosaic(pairs, [""] * n, heading, cmap="gray_r", vmin=0, vmax=1)

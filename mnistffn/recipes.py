@@ -1,0 +1,107 @@
+"""Named ways to train. How their values were chosen is told in the README, under "Recipes"."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mnistffn.errors import UsageError
+
+DEFAULT_RECIPE = "default"
+
+PLAIN: dict[str, Any] = {
+    "dropout": 0.0,
+    "input_dropout": 0.0,
+    "lr": 1e-2,
+    "schedule": "one-cycle",
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "ema_decay": 0.0,
+    "batch_size": None,
+    "max_epochs": 20,
+    "patience": 0,
+    "validation_fraction": 0.05,
+    "adversarial": 0.0,
+    "adversarial_norm": "linf",
+    "adversarial_steps": 1,
+    "augment": False,
+    "rotation": 12.0,
+    "scaling": 0.15,
+    "shear": 0.15,
+    "shift": 0.04,
+    "elastic": 0.03,
+    "elastic_width": 0.14,
+}
+
+# What a search can tune beside the layers' sizes and the dropout, and which of it are whole numbers.
+TUNABLE = (
+    "input_dropout",
+    "lr",
+    "schedule",
+    "weight_decay",
+    "label_smoothing",
+    "ema_decay",
+    "batch_size",
+    "adversarial",
+    "adversarial_norm",
+    "adversarial_steps",
+    "augment",
+    "rotation",
+    "scaling",
+    "shear",
+    "shift",
+    "elastic",
+    "elastic_width",
+)
+WHOLE = ("batch_size", "adversarial_steps")
+
+# Bounds between which a search by the recipe draws the dropout: images that change from epoch to epoch
+# leave little for dropout to do.
+DROPOUT_BOUNDS = {"document": (0.1, 0.7)}
+OTHER_DROPOUT_BOUNDS = (0.0, 0.3)
+
+# Every recipe sets the same parameters, so that one can be read beside another; `best` the layers too.
+RECIPES: dict[str, dict[str, Any]] = {
+    "default": PLAIN | {"augment": True, "max_epochs": 40},
+    "document": PLAIN
+    | {
+        "dropout": 0.5782,
+        "lr": 1e-3,
+        "schedule": "constant",
+        "max_epochs": 200,
+        "patience": 10,
+        "validation_fraction": 0.1,
+    },
+    "fast": PLAIN | {"augment": True, "max_epochs": 10},
+    "robust": PLAIN | {"adversarial": 0.1, "lr": 5e-3},
+    "best": PLAIN | {"hidden": (2048, 1024), "augment": True, "max_epochs": 100},
+}
+
+
+def get_recipe(name: str) -> dict[str, Any]:
+    """Return the parameters that a recipe sets.
+
+    Raises
+    ------
+    UsageError
+        There is none of this name.
+    """
+    if name not in RECIPES:
+        msg = f"recipe={name!r} must be one of {', '.join(RECIPES)}"
+        raise UsageError(msg)
+    return dict(RECIPES[name])
+
+
+def combine(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe's parameters with those that a user gives over them.
+
+    Who gives a patience but no schedule gets ``plateau`` in place of one-cycle, which is at its best at
+    its end and must not be cut short.
+
+    Examples
+    --------
+    >>> combine({"schedule": "one-cycle", "patience": 0, "lr": 0.01}, {"patience": 10})
+    {'schedule': 'plateau', 'patience': 10, 'lr': 0.01}
+    """
+    combined = dict(recipe) | dict(given)
+    if combined["patience"] and combined["schedule"] == "one-cycle" and "schedule" not in given:
+        combined["schedule"] = "plateau"
+    return combined
