@@ -6,13 +6,15 @@ degrees of freedom: here it is a sum of Gaussian bumps on a coarse lattice, and 
 three planes, so that the displacements of a whole batch are one product of matrices.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from mnistffn.errors import UsageError
+from mnistffn.errors import check_values
 
 LATTICE = 1.5  # spacing of the bumps in their widths: the field's variance ripples by 2.5% between them
 
@@ -37,26 +39,25 @@ class Strengths:
         Standard deviation of the Gaussian that smooths it, as a part of the image's side.
     """
 
-    rotation: float = 12.0
-    scaling: float = 0.15
-    shear: float = 0.15
-    shift: float = 0.04
-    elastic: float = 0.04
+    rotation: float = 10.0
+    scaling: float = 0.11
+    shear: float = 0.11
+    shift: float = 0.03
+    elastic: float = 0.025
     elastic_width: float = 0.14
 
     def __post_init__(self) -> None:
-        rules = {
-            "rotation": (0 <= self.rotation <= 180, "an angle in degrees from 0 to 180"),
-            "scaling": (0 <= self.scaling < 1, "in [0, 1)"),
-            "shear": (0 <= self.shear <= 1, "from 0 to 1"),
-            "shift": (0 <= self.shift <= 1, "from 0 to 1"),
-            "elastic": (0 <= self.elastic <= 1, "from 0 to 1"),
-            "elastic_width": (0.02 <= self.elastic_width <= 1, "from 0.02 to 1"),
-        }
-        for name, (holds, rule) in rules.items():
-            if not holds:
-                msg = f"{name}={getattr(self, name)!r} must be {rule}"
-                raise UsageError(msg)
+        check_values(self, RULES)
+
+
+RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "rotation": (lambda v: 0 <= v <= 180, "an angle in degrees from 0 to 180"),
+    "scaling": (lambda v: 0 <= v < 1, "in [0, 1)"),
+    "shear": (lambda v: 0 <= v <= 1, "from 0 to 1"),
+    "shift": (lambda v: 0 <= v <= 1, "from 0 to 1"),
+    "elastic": (lambda v: 0 <= v <= 1, "from 0 to 1"),
+    "elastic_width": (lambda v: 0.02 <= v <= 1, "from 0.02 to 1"),
+}
 
 
 class Distortion:

@@ -1,5 +1,8 @@
 """The exceptions of mnistffn, each with the exit code that a shell sees."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 
 class MnistffnError(Exception):
     """Something went wrong that a message of one line explains."""
@@ -29,3 +32,24 @@ class RunDirectoryError(MnistffnError):
     """The run directory lacks what a command needs, or contradicts it."""
 
     exit_code = 5
+
+
+def check_values(owner: object, rules: Mapping[str, tuple[Callable[[Any], bool], str]]) -> None:
+    """Raise UsageError for the first attribute that breaks its rule or is of a wrong type.
+
+    Parameters
+    ----------
+    owner : object
+        Has the attributes that the rules name.
+    rules : mapping of str to (callable, str)
+        For each attribute what must hold of its value, and how a message says so.
+    """
+    for name, (holds, rule) in rules.items():
+        value = getattr(owner, name)
+        try:
+            kept = holds(value)
+        except TypeError:
+            kept = False
+        if not kept:
+            msg = f"{name}={value!r} must be {rule}"
+            raise UsageError(msg)

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from art.attacks.evasion import ProjectedGradientDescentPyTorch
+from art.estimators.classification import PyTorchClassifier
 from scipy.io import savemat
+from torch import nn
 from typer.testing import CliRunner, Result
 
 from mnistffn.cli import app
@@ -83,6 +86,37 @@ def _trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_run(_trained: Path, tmp_path: Path) -> Path:
     """A run directory with a network 64-24-12-10 trained on the built-in digits; yours to change."""
     return Path(shutil.copytree(_trained, tmp_path / "run"))
+
+
+def attack_independently(
+    network: nn.Module,
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    order: float,
+    strength: float,
+    seed: int = 0,
+) -> np.ndarray:
+    """Attack by the Adversarial Robustness Toolbox's PGD, of 20 steps from one random start."""
+    np.random.seed(seed)
+    estimator = PyTorchClassifier(
+        network.eval(),
+        loss=nn.CrossEntropyLoss(),
+        input_shape=inputs.shape[1:],
+        nb_classes=len(np.unique(labels)),
+        clip_values=(0, 1),
+        device_type="cpu",
+    )
+    pgd = ProjectedGradientDescentPyTorch(
+        estimator,
+        norm=order,
+        eps=strength,
+        eps_step=2.5 * strength / 20,
+        max_iter=20,
+        num_random_init=1,
+        batch_size=len(inputs),
+        verbose=False,
+    )
+    return pgd.generate(inputs, labels)
 
 
 class Recorder(Progress):

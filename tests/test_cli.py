@@ -14,6 +14,7 @@ import pytest
 from conftest import call, invoke
 
 from mnistffn import __version__
+from mnistffn.recipes import RECIPES
 
 SMALL = ("--epochs", "3", "--hidden", "12,6", "--dropout", "0.1")
 FILES = {
@@ -154,7 +155,27 @@ def test_bad_data_give_one_line_and_code_4(
         (("search", "--folds", "170"), 4, "too few for 170 folds"),
         (("search", "--orientation", "upside-down"), 2, "upside-down"),
         (("search", "--epochs", "0"), 2, "max_epochs=0"),
+        (("search", "--tune", "lr"), 2, "'lr' is not of the form NAME=LOW:HIGH"),
+        (("search", "--tune", "lr=a:b"), 2, "'lr=a:b' has bounds that are no numbers"),
+        (("search", "--tune", "lr=0:1"), 2, "lr=0 to 1"),
+        (("search", "--tune", "epochs=1:9"), 2, "epochs cannot be tuned like this, only input_dropout"),
+        (("search", "--tune", "schedule=cosine"), 2, "schedule='cosine' must be one of one-cycle"),
+        (("search", "--tune", "lr=x"), 2, "lr='x' must be above 0"),
+        (("search", "--recipe", "slow"), 2, "recipe='slow' must be one of default, document"),
         (("train",), 5, "params.json is missing"),
+        (("train", "--hidden", "5", "--recipe", "slow"), 2, "recipe='slow' must be one of"),
+        (("train", "--show-recipe", "--recipe", "slow"), 2, "recipe='slow' must be one of"),
+        (("train", "--hidden", "5", "--adversarial", "2"), 2, "adversarial=2.0 must be from 0 to 1.0"),
+        (("train", "--hidden", "5", "--adversarial-norm", "l1"), 2, "l1"),
+        (("train", "--hidden", "5", "--rotation", "200"), 2, "rotation=200.0 must be an angle"),
+        (
+            ("train", "--hidden", "5", "--schedule", "one-cycle", "--patience", "3"),
+            2,
+            "patience=3 needs",
+        ),
+        (("evaluate", "--attack", "x"), 2, "'x' is no list of strengths such as 0.05,0.1"),
+        (("evaluate", "--attack", "0.1,2"), 2, "attack=0.1,2.0 must be above 0 and at most 1.0"),
+        (("evaluate", "--attack", "0.1", "--restarts", "0"), 2, "n_restarts=0"),
         (("evaluate", "--fail-under", "2"), 2, "should be less than or equal to 1"),
         (("unknown",), 2, "No such command 'unknown'"),
         (("fields", "--unknown"), 2, "No such option"),
@@ -290,3 +311,34 @@ def wait_until_alone(group: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_show_recipe_prints_what_each_sets_and_does_nothing_else(tmp_path: Path) -> None:
+    result = invoke("train", "--show-recipe", "-r", tmp_path / "run")
+    assert result.exit_code == 0
+    header, *rows = result.stdout.splitlines()
+    assert header.split() == list(RECIPES)
+    shown = {row.split()[0]: row.split()[1:] for row in rows}
+    assert shown["dropout"][1] == "0.5782"
+    assert shown["max_epochs"] == [str(recipe["max_epochs"]) for recipe in RECIPES.values()]
+    assert not (tmp_path / "run").exists()
+    one = invoke("train", "--recipe", "robust", "--show-recipe").stdout.splitlines()
+    assert one[0].split() == ["robust"]
+
+
+def test_the_documents_command_line_stops_early_on_a_plateau(tmp_path: Path) -> None:
+    options = ("--hidden", "16", "--epochs", "200", "--patience", "3", "-r", tmp_path / "run", "--json")
+    content = json.loads(invoke("train", *options).stdout)
+    assert content["parameters"]["schedule"] == "plateau"
+    assert content["epochs"] == content["best"]["epoch"] + 3 < 200
+
+
+def test_an_attack_is_told_with_its_steps_and_written_beside_the_metrics(trained_run: Path) -> None:
+    result = invoke("evaluate", "-r", trained_run, "--attack", "0.1,0.02", "--restarts", "2")
+    assert result.exit_code == 0, result.output
+    assert "PGD, 20 steps, the worst of 2 random starts, linf" in result.stdout
+    assert result.stdout.index("strength 0.02: accuracy 0.") < result.stdout.index("strength 0.1: ")
+    assert str(trained_run / "robustness.json") in result.stderr
+    content = json.loads(invoke("evaluate", "-r", trained_run, "--attack", "0.1", "--json").stdout)
+    assert [row["strength"] for row in content["robustness"]["accuracies"]] == [0.1]
+    assert "robustness" not in json.loads(invoke("evaluate", "-r", trained_run, "--json").stdout)

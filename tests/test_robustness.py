@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import attack_independently
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.adversarial import Adversary, attack
@@ -135,3 +136,20 @@ def test_a_run_writes_what_the_attacks_found(trained_run: Path, recorder) -> Non
     assert "attack" in run.manifest()["stages"]
     (run.path / "model.pt").write_bytes(b"another")
     assert "evaluate --attack 0.05,0.1 --attack-norm linf" in run.stale_commands()
+
+
+@pytest.mark.parametrize("adversarial", [0.0, 0.05])
+@pytest.mark.parametrize(("norm", "order", "strength"), [("linf", np.inf, 0.06), ("l2", 2, 0.5)])
+def test_the_attack_is_no_weaker_than_an_independent_one(adversarial, norm, order, strength) -> None:
+    classifier = FeedForwardClassifier((64, 32), adversarial=adversarial, random_state=0)
+    classifier.fit(digits.flat[600:], digits.labels[600:])
+    X, targets = digits.flat[:600], digits.labels[:600]
+    inputs = X.astype(np.float32) / 255
+    ours, theirs = [], []
+    for seed in range(4):
+        options = AttackOptions((strength,), norm, seed=seed)
+        ours.append(measure_robustness(classifier.module_, X, targets, options).accuracies[0])
+        others = attack_independently(classifier.module_, inputs, targets, order, strength, seed)
+        theirs.append(np.mean(classifier.predict(others) == targets))
+    assert 0.1 < np.mean(theirs) < 0.9, "a strength at which attacks differ"
+    assert np.mean(ours) <= np.mean(theirs) + 0.005
