@@ -131,9 +131,10 @@ def test_accuracy_under_attack_is_recorded_in_adversarial_training_only() -> Non
         ([(1, 0.8, 0.80, 0.70), (2, 0.5, 0.8, 0.65)], False),  # noise
         ([(1, 0.8, 0.80, 0.70), (2, 0.5, 0.9, 0.10)], True),  # PGD falls while the loss falls
         ([(1, 0.8, 0.80, 0.70), (2, 2.5, 0.2, 0.10)], False),  # the loss rose too: a bad step
-        ([(1, 2.1, 0.55, 0.02)], False),  # one epoch says little
-        ([(1, 2.1, 0.55, 0.02), (2, 1.0, 0.71, 0.01)], True),  # never robust, but thinks it is
-        ([(1, 2.1, 0.30, 0.02), (2, 1.0, 0.45, 0.05)], False),  # only too strong an attack
+        ([(1, 2.1, 0.55, 0.02), (2, 1.0, 0.71, 0.01)], False),  # two epochs say little
+        ([(n, 2 / n, 0.7, 0.02 - n / 1000) for n in range(1, 5)], True),  # thinks that it is robust
+        ([(n, 2 / n, 0.7, 0.02 + n / 1000) for n in range(1, 5)], False),  # becomes so, if slowly
+        ([(n, 2 / n, 0.45, 0.02) for n in range(1, 9)], False),  # only too strong an attack
         ([(1, 0.8, math.nan, math.nan), (2, 0.5, math.nan, math.nan)], False),
     ],
 )
