@@ -21,7 +21,7 @@ from mnistffn.rundata import DataOptions, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
 from mnistffn.seeding import seeded
 
-SHOWN = 28  # images of the picture of an augmented batch
+SHOWN = 24  # images of the picture of an augmented batch
 
 
 @dataclass(frozen=True)
