@@ -77,7 +77,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "hidden": (1200, 600, 300),
         "augment": True,
         "adversarial": 0.04,
-        "max_epochs": 100,
+        "max_epochs": 120,
         "validation_fraction": 0.02,
         # Many epochs can learn from larger distortions.
         "rotation": 12.0,

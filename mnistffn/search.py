@@ -36,7 +36,7 @@ from mnistffn.rundata import DataOptions, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
 
 LOGARITHMIC = ("lr", "weight_decay")  # they span decades
-MAX_EPOCHS = 10
+MAX_EPOCHS = 5
 
 
 class LayerSizes:

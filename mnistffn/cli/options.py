@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mnistffn.recipes import DEFAULT_RECIPE, RECIPES, get_recipe
+from mnistffn.recipes import DEFAULT_RECIPE, PLAIN, RECIPES, get_recipe
 
 DEFAULT_RUN_DIR = Path("run")
 
@@ -86,7 +86,7 @@ def read_sizes(text: str | tuple[int, ...]) -> tuple[int, ...]:
 def print_recipes(name: str | None) -> None:
     """Print what one recipe sets, or all of them, a column each."""
     columns = RECIPES if name is None else {name: get_recipe(name)}
-    parameters = list(dict.fromkeys(parameter for recipe in columns.values() for parameter in recipe))
+    parameters = ["hidden", *PLAIN]
     rows = [["", *columns]]
     rows += [[p, *(_spell(p, recipe.get(p)) for recipe in columns.values())] for p in parameters]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -97,7 +97,7 @@ def print_recipes(name: str | None) -> None:
 
 def _spell(parameter: str, value: object) -> str:
     if value is None:
-        return "1/50, 32 to 512" if parameter == "batch_size" else "any"
+        return "n/50" if parameter == "batch_size" else "any"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

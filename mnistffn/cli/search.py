@@ -48,7 +48,7 @@ def search(
             show_default=False,
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs of one fit at the most.")] = 10,
+    epochs: Annotated[int, typer.Option(help="Epochs of one fit at the most.")] = 5,
     patience: Annotated[
         int | None,
         typer.Option(

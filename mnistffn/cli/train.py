@@ -51,9 +51,11 @@ def train(
     ] = None,
     schedule: Annotated[
         Literal["one-cycle", "plateau", "constant"] | None,
-        _option("How it changes.", OPTIMIZATION, metavar="one-cycle|plateau|constant"),
+        _option("How it changes: one-cycle, plateau or constant.", OPTIMIZATION, metavar="HOW"),
     ] = None,
-    batch_size: Annotated[int | None, _option("Images of one step.", OPTIMIZATION)] = None,
+    batch_size: Annotated[
+        int | None, _option("Images of one step; n/50: a fiftieth of all, 32 to 512.", OPTIMIZATION)
+    ] = None,
     weight_decay: Annotated[float | None, _option("Decoupled weight decay.", OPTIMIZATION)] = None,
     label_smoothing: Annotated[
         float | None, _option("Part of the target spread over all classes.", OPTIMIZATION)
