@@ -19,9 +19,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mnistffn.adversarial import Adversary, Norm
 from mnistffn.augment import Distortion, Strengths
 from mnistffn.batching import as_float, as_tensor, batch_sizes
+from mnistffn.epochs import train_epochs
 from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.modelfile import Model, read_model, write_model
-from mnistffn.net import Epoch, Part, Schedule, TrainingNet, train_epochs
+from mnistffn.net import Epoch, Part, Schedule, TrainingNet
 from mnistffn.network import FeedForwardNetwork
 from mnistffn.parameters import check_parameters, get_strengths
 from mnistffn.seeding import seeded

@@ -149,6 +149,8 @@ class RunDirectory:
     ) -> Iterator[Stage]:
         """Run a stage: write its files together at the end, and the manifest last.
 
+        Files that the same stage wrote before, and now does not, are removed after that.
+
         The directory must be :meth:`locked` since before the stage's inputs were read, so that the
         manifest records what was read and not what another process has put in its place.
 
@@ -237,6 +239,7 @@ class RunDirectory:
         manifest = self.manifest()
         outputs = {file: _hash(temporary) for file, temporary in stage.pending.items()}
         manifest["data"] = data or manifest["data"]
+        dropped = set(manifest["stages"].get(name, {}).get("outputs", {})) - set(outputs)
         manifest["stages"][name] = {
             "command": command,
             "options": stage.options,
@@ -254,6 +257,9 @@ class RunDirectory:
         stage.write_json(MANIFEST, manifest)
         for file in [*files, MANIFEST]:
             stage.pending[file].replace(self.path / file)
+        for file in dropped:
+            if Path(file).name == file:  # a manifest that was tampered with must not reach further
+                (self.path / file).unlink(missing_ok=True)
         _sync_folder(self.path)
 
     @contextmanager

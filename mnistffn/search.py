@@ -1,7 +1,6 @@
 """Random search over layer sizes and dropout, with cross-validation."""
 
 import json
-import math
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -13,125 +12,22 @@ from typing import Any
 
 import numpy as np
 from joblib import cpu_count
-from numpy.random import RandomState
 from numpy.typing import NDArray
-from scipy import stats
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 
 from mnistffn.classifier import FeedForwardClassifier
 from mnistffn.errors import DataError, MnistffnError, UsageError
-from mnistffn.parameters import WIDEST, check_parameters
+from mnistffn.parameters import check_parameters
 from mnistffn.progress import Progress
-from mnistffn.recipes import (
-    DEFAULT_RECIPE,
-    OTHER_DROPOUT_BOUNDS,
-    TUNABLE,
-    WHOLE,
-    combine,
-    get_recipe,
-)
+from mnistffn.recipes import DEFAULT_RECIPE, TUNABLE, combine, get_recipe
 from mnistffn.rundata import DataOptions, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
+from mnistffn.searchspace import SearchSpace, check_tunable
 
-LOGARITHMIC = ("lr", "weight_decay")  # they span decades
 MAX_EPOCHS = 5
-
-
-class LayerSizes:
-    """Distribution of the sizes of all hidden layers: every layer half as wide as the one below.
-
-    The first layer is uniform on ``low`` to ``high``, the second on ``low / 2`` to ``high / 2``, and so
-    on, all independent and both ends included.
-
-    Examples
-    --------
-    >>> sizes = LayerSizes(100, 500, n_layers=2).rvs(random_state=0)
-    >>> 100 <= sizes[0] <= 500, 50 <= sizes[1] <= 250
-    (True, True)
-    """
-
-    def __init__(self, low: int, high: int, n_layers: int) -> None:
-        self.layers = [
-            stats.randint(max(1, low >> depth), max(1, high >> depth) + 1) for depth in range(n_layers)
-        ]
-
-    def rvs(self, random_state: RandomState | int | None = None) -> tuple[int, ...]:
-        """Draw one size for every layer."""
-        generator = (
-            np.random.RandomState(random_state) if isinstance(random_state, int) else random_state
-        )
-        return tuple(int(layer.rvs(random_state=generator)) for layer in self.layers)
-
-
-@dataclass(frozen=True)
-class SearchSpace:
-    """What is searched, and between which bounds.
-
-    Attributes
-    ----------
-    hidden : (int, int)
-        Bounds of the first hidden layer's size; uniform. Every further layer has half of them.
-    n_layers : int
-        Hidden layers.
-    dropout : (float, float)
-        Uniform.
-    further : mapping of str to tuple or list
-        Other parameters of the recipes: a tuple of two numbers for bounds, both included, uniform (for
-        learning rate and weight decay in the logarithm), or a list of values to choose from.
-    """
-
-    hidden: tuple[int, int] = (100, 600)
-    n_layers: int = 2
-    dropout: tuple[float, float] = OTHER_DROPOUT_BOUNDS
-    further: Mapping[str, tuple[float, float] | list[Any]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        rules = {
-            "hidden": 1 <= self.hidden[0] <= self.hidden[1] <= WIDEST,
-            "dropout": 0 <= self.dropout[0] <= self.dropout[1] < 1,
-        }
-        for name, values in self.further.items():
-            check_tunable(name)
-            lowest = 0 if name not in LOGARITHMIC else math.ulp(0)
-            rules[name] = isinstance(values, list) or lowest <= values[0] <= values[1] < math.inf
-        for name, holds in rules.items():
-            if not holds:
-                bounds = self.further[name] if name in self.further else getattr(self, name)
-                msg = f"{name}={bounds[0]} to {bounds[1]} are no bounds that make sense"
-                raise UsageError(msg)
-        if self.n_layers < 1:
-            msg = f"n_layers={self.n_layers} must be at least 1"
-            raise UsageError(msg)
-
-    def distributions(self) -> dict[str, Any]:
-        """Return the distribution of every parameter that is searched, by name."""
-        low, high = self.dropout
-        distributions: dict[str, Any] = {
-            "hidden": LayerSizes(*self.hidden, self.n_layers),
-            "dropout": stats.uniform(low, high - low),
-        }
-        return distributions | {name: _distribution(name, v) for name, v in self.further.items()}
-
-
-def check_tunable(name: str) -> None:
-    """Raise UsageError unless a parameter can be searched beside sizes and dropout."""
-    if name not in TUNABLE:
-        msg = f"{name} cannot be tuned like this, only {', '.join(TUNABLE)}"
-        raise UsageError(msg)
-
-
-def _distribution(name: str, values: tuple[float, float] | list[Any]) -> Any:
-    """Return a list as it is, and for bounds the distribution of a parameter between them."""
-    if isinstance(values, list):
-        return values
-    low, high = values
-    if isinstance(low, int) and isinstance(high, int) and name in WHOLE:
-        return stats.randint(low, high + 1)
-    if low == high:
-        return [low]
-    return stats.loguniform(low, high) if name in LOGARITHMIC else stats.uniform(low, high - low)
 
 
 @dataclass(frozen=True)
@@ -148,7 +44,8 @@ class SearchOptions:
         One of :data:`~mnistffn.recipes.RECIPES`: sets what is not searched.
     parameters : mapping of str to object
         Parameters of :class:`~mnistffn.FeedForwardClassifier` that differ from the recipe's. With
-        patience, a fit is stopped early on a validation part inside its training fold.
+        patience, a fit is stopped early on a validation part inside its training fold; like the
+        number of epochs, it is not handed on to the training.
     n_jobs : int or None
         Fits side by side, each in a process of its own with one thread; None for one a core.
     seed : int or None
@@ -267,11 +164,15 @@ def random_search(
         raise DataError(msg)
     distributions = space.distributions()
     parameters = combine(get_recipe(options.recipe), options.parameters)
-    if not parameters["patience"] and parameters["schedule"] != "plateau":
+    schedules = [parameters["schedule"], *space.further.get("schedule", [])]
+    if not parameters["patience"] and "plateau" not in schedules:
         parameters["validation_fraction"] = 0.0  # nobody would look at it
     parameters |= {"max_epochs": options.max_epochs, "image_shape": image_shape}
     classifier = FeedForwardClassifier(**parameters, n_threads=1, random_state=seed)
     check_parameters(classifier)
+    for name, values in space.further.items():
+        for value in values:
+            check_parameters(clone(classifier).set_params(**{name: value}))
     with _fit_log(on_fit) as log, warnings.catch_warnings():
         # Workers would print them raw; fits that diverged are counted instead.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -288,7 +189,8 @@ def random_search(
             error_score="raise",
         ).fit(X, y)
     candidates = _candidates(search.cv_results_, list(distributions), options.n_folds)
-    fixed = {name: value for name, value in options.parameters.items() if name not in distributions}
+    given = {name: value for name, value in options.parameters.items() if name in TUNABLE}
+    fixed = {name: value for name, value in given.items() if name not in distributions}
     return SearchResult(candidates, options.recipe, fixed)
 
 

@@ -75,6 +75,8 @@ def run_train(
 ) -> TrainResult:
     """Train on the training part of a run's data; write model.pt, history.csv and curves.png.
 
+    With augmentation, also augmented.png.
+
     Raises
     ------
     RunDirectoryError

@@ -159,6 +159,8 @@ def test_bad_data_give_one_line_and_code_4(
         (("search", "--tune", "lr=a:b"), 2, "'lr=a:b' has bounds that are no numbers"),
         (("search", "--tune", "lr=0:1"), 2, "lr=0 to 1"),
         (("search", "--tune", "epochs=1:9"), 2, "epochs cannot be tuned like this, only input_dropout"),
+        (("search", "--tune", "label_smoothing=0:2"), 2, "label_smoothing=2 must be in [0, 1)"),
+        (("search", "--tune", "schedule=plateau,cosine"), 2, "schedule='cosine' must be one of"),
         (("search", "--tune", "schedule=cosine"), 2, "schedule='cosine' must be one of one-cycle"),
         (("search", "--tune", "lr=x"), 2, "lr='x' must be above 0"),
         (("search", "--recipe", "slow"), 2, "recipe='slow' must be one of default, document"),

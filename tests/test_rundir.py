@@ -201,3 +201,18 @@ def test_a_kill_at_any_moment_leaves_whole_files(run: RunDirectory) -> None:
         assert run.manifest()["stages"]["train"]["options"]["number"] <= number
     write(run, "train", "a.json", b"{}")
     assert not list(run.path.glob(".*.tmp")), "what killed stages left must be cleared away"
+
+
+def test_files_that_a_stage_no_longer_writes_are_removed_and_nothing_outside(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    write(run, "search", "params.json", b"1")
+    write(run, "train", "augmented.png", b"2")
+    (tmp_path / "mine.txt").write_text("keep")
+    manifest = json.loads((run.path / "run.json").read_text())
+    manifest["stages"]["train"]["outputs"]["../mine.txt"] = "0"
+    (run.path / "run.json").write_text(json.dumps(manifest))
+    write(run, "train", "model.pt", b"3")
+    assert not (run.path / "augmented.png").exists()
+    assert (run.path / "params.json").exists()
+    assert (tmp_path / "mine.txt").read_text() == "keep"

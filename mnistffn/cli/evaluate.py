@@ -62,13 +62,12 @@ def evaluate(
     """
     from mnistffn.cli.terminal import Terminal
     from mnistffn.evaluate import run_evaluate
+    from mnistffn.robustness import AttackOptions
     from mnistffn.rundata import DataOptions
 
-    attacks = None
-    if attack is not None:
-        from mnistffn.robustness import AttackOptions
-
-        attacks = AttackOptions(read_strengths(attack), attack_norm, restarts, seed)
+    attacks = (
+        None if attack is None else AttackOptions(read_strengths(attack), attack_norm, restarts, seed)
+    )
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         result = run_evaluate(terminal.run, DataOptions(data, orientation), terminal, attacks)
         terminal.show(_describe(result.metrics))

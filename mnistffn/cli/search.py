@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistffn.cli import options as opt
-from mnistffn.recipes import DEFAULT_RECIPE, DROPOUT_BOUNDS, OTHER_DROPOUT_BOUNDS
+from mnistffn.recipes import DEFAULT_RECIPE, DROPOUT_BOUNDS, OTHER_DROPOUT_BOUNDS, RECIPES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 def search(
     data: opt.DataArgument = None,
-    recipe: opt.RecipeOption = None,
+    recipe: Annotated[
+        str, typer.Option(help=f"How the candidates train: {', '.join(RECIPES)}.")
+    ] = DEFAULT_RECIPE,
     trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
     folds: Annotated[int, typer.Option("--folds", "-k", help="Folds of the cross-validation.")] = 3,
     hidden: Annotated[
@@ -73,15 +75,15 @@ def search(
     """
     from mnistffn.cli.terminal import Terminal
     from mnistffn.rundata import DataOptions
-    from mnistffn.search import SearchOptions, SearchSpace, run_search
+    from mnistffn.search import SearchOptions, run_search
+    from mnistffn.searchspace import SearchSpace
 
-    name = recipe or DEFAULT_RECIPE
-    bounds = dropout or DROPOUT_BOUNDS.get(name, OTHER_DROPOUT_BOUNDS)
+    bounds = dropout or DROPOUT_BOUNDS.get(recipe, OTHER_DROPOUT_BOUNDS)
     further, given = read_further(tune or [])
     space = SearchSpace(hidden, layers, bounds, further)
     where = DataOptions(data, orientation, test_size)
     given |= {} if patience is None else {"patience": patience}
-    chosen = SearchOptions(trials, folds, epochs, name, given, n_jobs=jobs, seed=seed)
+    chosen = SearchOptions(trials, folds, epochs, recipe, given, n_jobs=jobs, seed=seed)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         result = run_search(terminal.run, where, space, chosen, terminal)
         terminal.show(_make_table(result))

@@ -16,19 +16,24 @@ def draw_curves(history: Mapping[str, NDArray[np.float64]], best_epoch: int) -> 
     Parameters
     ----------
     history : mapping of str to ndarray of shape (epochs,)
-        ``epoch``, ``train_loss``, ``valid_loss``, ``valid_accuracy``, ``pgd_accuracy``.
+        ``epoch``, ``train_loss``, ``valid_loss``, ``valid_accuracy``,
+        ``attack_accuracy``, ``pgd_accuracy``.
     best_epoch : int
     """
     figure = Figure((9, 3.8), dpi=150, layout="constrained")
     losses, accuracy = figure.subplots(1, 2)
     epoch = history["epoch"]
-    losses.semilogy(epoch, history["train_loss"], label="training, as trained", color="tab:gray")
+    losses.semilogy(
+        epoch, history["train_loss"], label="training, images as modified", color="tab:gray"
+    )
     if np.isfinite(history["valid_loss"]).any():
         losses.semilogy(epoch, history["valid_loss"], label="validation", color="tab:blue")
     losses.set(xlabel="epoch", ylabel="negative log-likelihood (nats)", title="Loss")
     accuracy.plot(epoch, 100 * history["valid_accuracy"], label="validation", color="tab:blue")
     if np.isfinite(history["pgd_accuracy"]).any():
-        accuracy.plot(epoch, 100 * history["pgd_accuracy"], label="under PGD", color="tab:purple")
+        own, pgd = 100 * history["attack_accuracy"], 100 * history["pgd_accuracy"]
+        accuracy.plot(epoch, own, ":", label="under the attack of the training", color="tab:purple")
+        accuracy.plot(epoch, pgd, label="under PGD", color="tab:purple")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)", title="Accuracy")
     for axes in (losses, accuracy):
         axes.axvline(
