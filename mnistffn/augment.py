@@ -122,9 +122,9 @@ class Distortion:
         shear = _uniform((n,), s.shear, device)
         scale = 1 / (1 + _uniform((n, 2), s.scaling, device))
         cosine, sine = angle.cos(), angle.sin()
-        # Rotation times shear times scaling; rotation turns lengths in pixels, hence the aspect.
-        first = torch.stack([cosine, cosine * shear - sine / self.aspect], dim=1)
-        second = torch.stack([sine * self.aspect, sine * self.aspect * shear + cosine], dim=1)
+        # Rotation times shear times scaling; angles are those of lengths in pixels, hence the aspect.
+        first = torch.stack([cosine, (cosine * shear - sine) / self.aspect], dim=1)
+        second = torch.stack([sine * self.aspect, sine * shear + cosine], dim=1)
         return torch.stack([first, second], dim=1) * scale[:, None, :]
 
 

@@ -312,7 +312,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
                 f"validation_fraction={self.validation_fraction}: at least 2 are needed"
             )
             raise UsageError(msg)
-        rare = np.bincount(targets).min() < 2 or n_valid < len(self.classes_)
+        rare = np.bincount(targets).min() < 2 or min(n_valid, len(X) - n_valid) < len(self.classes_)
         train, valid = train_test_split(
             rows, test_size=n_valid, stratify=None if rare else targets, random_state=seed
         )
@@ -332,6 +332,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=True,
             schedule=self.schedule,
+            # Before patience is used up, so that a smaller learning rate has its chance.
+            plateau_epochs=max(1, self.patience // 2) if self.patience else 5,
             n_steps=self.max_epochs * len(batch_sizes(n_train, batch_size)),
             ema_decay=self.ema_decay,
             batch_size=batch_size,

@@ -78,7 +78,7 @@ def train_epochs(
     ConvergenceWarning
         The loss became infinite or NaN, and training stopped there.
     CatastrophicOverfittingWarning
-        Accuracy under PGD fell while the training loss fell, and training stopped there.
+        Training stopped where :func:`has_collapsed` saw it.
     """
     by_loss, under_attack = BestWeights(net.kept), BestWeights(net.kept)
     best: BestWeights | None = by_loss if patience else None
@@ -88,8 +88,9 @@ def train_epochs(
         history.append(epoch)
         if on_epoch is not None:
             on_epoch(epoch)
-        if not math.isfinite(epoch.train_loss):
-            msg = f"the loss became {epoch.train_loss} in epoch {epoch.epoch}: lower lr={net.lr}"
+        loss = epoch.train_loss if parts[1] is None else epoch.train_loss + epoch.valid_loss
+        if not math.isfinite(loss):
+            msg = f"the loss became {loss} in epoch {epoch.epoch}: lower lr={net.lr}"
             warnings.warn(msg, ConvergenceWarning, stacklevel=4)
             best = by_loss
             break
@@ -121,12 +122,9 @@ def has_collapsed(history: list[Epoch]) -> bool:
 
 
 def _describe_collapse(history: list[Epoch], kept: int) -> CatastrophicOverfittingWarning:
-    last = history[-1]
-    best = (
-        f"epoch {kept}, with {history[kept - 1].pgd_accuracy:.2f}, is kept" if kept else "none is kept"
-    )
+    last, best = history[-1], history[kept - 1].pgd_accuracy
     return CatastrophicOverfittingWarning(
         f"catastrophic overfitting in epoch {last.epoch}: accuracy is {last.attack_accuracy:.2f} under "
-        f"the attack of the training, but {last.pgd_accuracy:.2f} under PGD; {best}: "
-        "take more adversarial steps, or a smaller strength"
+        f"the attack of the training, but {last.pgd_accuracy:.2f} under PGD; epoch {kept}, with "
+        f"{best:.2f}, is kept: take more adversarial steps, or a smaller strength"
     )

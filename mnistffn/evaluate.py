@@ -212,7 +212,8 @@ def _evaluate_under_attack(
     seed = options.seed if options.seed is not None else int((record or {}).get("split_seed", 0))
     options = replace(options, seed=seed)
     strengths = ",".join(f"{strength:g}" for strength in options.strengths)
-    command = f"evaluate --attack {strengths} --attack-norm {options.norm}"
+    restarts = "" if options.n_restarts == 1 else f" --restarts {options.n_restarts}"
+    command = f"evaluate --attack {strengths} --attack-norm {options.norm}{restarts}"
     resolved = asdict(options) | {"n_steps": PGD_STEPS, "source": attacked.source, "device": "cpu"}
     with run.stage(
         "attack", command=command, options=resolved, reads=["model.pt"], data=record

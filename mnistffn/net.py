@@ -22,6 +22,7 @@ Schedule = Literal["one-cycle", "plateau", "constant"]
 
 PGD_STEPS = 10
 PGD_IMAGES = 1000
+FEWEST = 50  # images that say something of the accuracy under attack
 
 
 class Epoch(NamedTuple):
@@ -31,7 +32,8 @@ class Epoch(NamedTuple):
     modified images, label smoothing and dropout on and the weights still moving. ``valid_loss`` and
     ``valid_accuracy`` are measured after it in evaluation mode; in adversarial training also
     ``attack_accuracy``, under the attack of the training, and ``pgd_accuracy``, under PGD of the same
-    strength, both on the validation part's first 1,000 images at the most. What is not measured is NaN.
+    strength, both on the validation part's first 1,000 images at the most and 50 at the least. What is
+    not measured is NaN.
     """
 
     epoch: int
@@ -54,7 +56,8 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
     schedule : {"one-cycle", "plateau", "constant"}
         ``one-cycle``: the learning rate rises to ``lr`` over the first quarter and falls to nearly
         nothing (Smith, 2018). ``plateau``: it falls to a fifth whenever the validation loss has not
-        fallen for 4 epochs.
+        fallen for ``plateau_epochs``.
+    plateau_epochs : int
     ema_decay : float in [0, 1)
         Decay of an exponential moving average of the weights, at every step; 0: none. It is the
         average that is validated and kept.
@@ -71,6 +74,7 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         *,
         n_steps: int,
         schedule: Schedule,
+        plateau_epochs: int,
         ema_decay: float,
         distortion: Distortion | None,
         adversary: Adversary | None,
@@ -88,6 +92,7 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         super().__init__(**defaults | kwargs)
         self.n_steps = n_steps
         self.schedule = schedule
+        self.plateau_epochs = plateau_epochs
         self.ema_decay = ema_decay
         self.distortion = distortion
         self.adversary = adversary
@@ -111,11 +116,13 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
                 self.optimizer_,
                 self.lr,
                 total_steps=self.n_steps + 1,  # it is asked once after the last step too
-                pct_start=0.25,
+                pct_start=0.25 if self.n_steps != 3 else 0.3,  # a quarter of 4 makes it divide by 0
                 cycle_momentum=False,
             )
         elif self.schedule == "plateau":
-            self.plateau = ReduceLROnPlateau(self.optimizer_, factor=0.2, patience=4)
+            self.plateau = ReduceLROnPlateau(
+                self.optimizer_, factor=0.2, patience=self.plateau_epochs - 1
+            )
         self.average = WeightAverage(self.module_, self.ema_decay) if self.ema_decay else None
         return self
 
@@ -184,7 +191,7 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
 
     def _measure_under_attack(self, part: Part | None) -> tuple[float, float]:
         """Return the accuracies under the attack that is trained with, and under PGD."""
-        if self.adversary is None or part is None:
+        if self.adversary is None or part is None or len(part[1]) < FEWEST:
             return math.nan, math.nan
         images, targets = as_float(part[0][:PGD_IMAGES]), part[1][:PGD_IMAGES]
         network = self.kept.eval()

@@ -1,8 +1,10 @@
 """The ranges of the classifier's parameters."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
 
 from mnistffn.adversarial import Norm
 from mnistffn.augment import Strengths
@@ -21,8 +23,17 @@ def _is_part(value: float) -> bool:
     return 0 <= value < 1
 
 
+def _is_whole(value: Any, low: int, high: float = math.inf) -> bool:
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return is_whole and bool(low <= value <= high)
+
+
+def _are_whole(values: Iterable[Any], low: int, high: float = math.inf) -> bool:
+    return not isinstance(values, str) and all(_is_whole(value, low, high) for value in values)
+
+
 RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "hidden": (lambda v: all(1 <= units <= WIDEST for units in v), f"layer sizes from 1 to {WIDEST}"),
+    "hidden": (lambda v: _are_whole(v, 1, WIDEST), f"layer sizes from 1 to {WIDEST}"),
     "dropout": (_is_part, "in [0, 1)"),
     "input_dropout": (_is_part, "in [0, 1)"),
     "lr": (lambda v: 0 < v < math.inf, "above 0"),
@@ -30,13 +41,18 @@ RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "weight_decay": (lambda v: 0 <= v < math.inf, "0 or more"),
     "label_smoothing": (_is_part, "in [0, 1)"),
     "ema_decay": (_is_part, "in [0, 1)"),
-    "batch_size": (lambda v: v is None or v >= 2, "at least 2, for batch normalisation"),
-    "max_epochs": (lambda v: v >= 1, "at least 1"),
-    "patience": (lambda v: v >= 0, "0 or more"),
+    "batch_size": (lambda v: v is None or _is_whole(v, 2), "at least 2, for batch normalisation"),
+    "max_epochs": (lambda v: _is_whole(v, 1), "a whole number, at least 1"),
+    "patience": (lambda v: _is_whole(v, 0), "a whole number, 0 or more"),
     "validation_fraction": (_is_part, "in [0, 1)"),
     "adversarial_norm": (lambda v: v in NORMS, f"one of {', '.join(NORMS)}"),
-    "adversarial_steps": (lambda v: 1 <= v <= 1000, "from 1 to 1000"),
-    "n_threads": (lambda v: v is None or 1 <= v <= 1024, "from 1 to 1024"),
+    "adversarial_steps": (lambda v: _is_whole(v, 1, 1000), "a whole number from 1 to 1000"),
+    "augment": (lambda v: isinstance(v, bool | np.bool_), "true or false"),
+    "image_shape": (
+        lambda v: v is None or (len(v) == 2 and _are_whole(v, 1)),
+        "None, or height and width",
+    ),
+    "n_threads": (lambda v: v is None or _is_whole(v, 1, 1024), "from 1 to 1024"),
 }
 
 

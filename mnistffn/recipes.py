@@ -106,8 +106,8 @@ def get_recipe(name: str) -> dict[str, Any]:
 def combine(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recipe's parameters with those that a user gives over them.
 
-    Who gives a patience but no schedule gets ``plateau`` in place of one-cycle, which is at its best at
-    its end and must not be cut short.
+    One-cycle is at its best at its end and must not be cut short: who gives a patience but no schedule
+    gets ``plateau`` in its place, and who asks for it without a patience gets none.
 
     Examples
     --------
@@ -115,6 +115,9 @@ def combine(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     {'schedule': 'plateau', 'patience': 10, 'lr': 0.01}
     """
     combined = dict(recipe) | dict(given)
-    if combined["patience"] and combined["schedule"] == "one-cycle" and "schedule" not in given:
-        combined["schedule"] = "plateau"
+    if combined["patience"] and combined["schedule"] == "one-cycle":
+        if "schedule" not in given:
+            combined["schedule"] = "plateau"
+        elif "patience" not in given:
+            combined["patience"] = 0
     return combined

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mnistffn.adversarial import Adversary, Norm, attack
 from mnistffn.batching import as_float, as_tensor
-from mnistffn.errors import UsageError
+from mnistffn.errors import UsageError, check_values
 from mnistffn.network import FeedForwardNetwork
 from mnistffn.parameters import LARGEST_STRENGTH
 from mnistffn.progress import Progress
@@ -48,6 +48,7 @@ class AttackOptions:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        check_values(self, {"norm": (lambda v: v in LARGEST_STRENGTH, "linf or l2")})
         largest = LARGEST_STRENGTH[self.norm]
         if not self.strengths or not all(0 < strength <= largest for strength in self.strengths):
             given = ",".join(map(str, self.strengths))
@@ -73,9 +74,9 @@ class Robustness:
         The smallest strength found to fool the network, by bisection: 0 for an image that it misreads
         as it is, infinite for one that no change in reach fools.
     rows : ndarray of shape (m,), int64
-        Examples: for every class the first image that is read rightly as it is.
+        Examples: for each of ten classes at the most the first image that is read rightly as it is.
     adversaries : ndarray of shape (m, pixels), float32 in [0, 1]
-        Those images as the attack with the largest of the strengths has changed them.
+        Those images as one more attack with the largest of the strengths has changed them.
     """
 
     strengths: NDArray[np.float64]
@@ -126,7 +127,7 @@ def measure_robustness(
     with seeded(options.seed or 0):
         for done, strength in enumerate(ladder):
             listener.step(done, n_passes, f"PGD with strength {strength:.3g}")
-            left = torch.isinf(high) & (low < strength)
+            left = torch.isinf(high)
             fooled = fools(left, torch.full_like(low, strength))
             high[fooled], low[left & ~fooled] = strength, strength
             correct.append(int(torch.isinf(high).sum()))

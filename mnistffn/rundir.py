@@ -240,6 +240,9 @@ class RunDirectory:
         outputs = {file: _hash(temporary) for file, temporary in stage.pending.items()}
         manifest["data"] = data or manifest["data"]
         dropped = set(manifest["stages"].get(name, {}).get("outputs", {})) - set(outputs)
+        stages = manifest["stages"].items()
+        others = [file for other, entry in stages if other != name for file in entry["outputs"]]
+        dropped -= {MANIFEST, *others}
         manifest["stages"][name] = {
             "command": command,
             "options": stage.options,
@@ -258,8 +261,9 @@ class RunDirectory:
         for file in [*files, MANIFEST]:
             stage.pending[file].replace(self.path / file)
         for file in dropped:
-            if Path(file).name == file:  # a manifest that was tampered with must not reach further
-                (self.path / file).unlink(missing_ok=True)
+            # A manifest that was tampered with must not reach out of the folder.
+            if Path(file).name == file and (self.path / file).is_file():
+                (self.path / file).unlink()
         _sync_folder(self.path)
 
     @contextmanager

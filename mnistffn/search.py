@@ -189,8 +189,9 @@ def random_search(
             error_score="raise",
         ).fit(X, y)
     candidates = _candidates(search.cv_results_, list(distributions), options.n_folds)
-    given = {name: value for name, value in options.parameters.items() if name in TUNABLE}
-    fixed = {name: value for name, value in given.items() if name not in distributions}
+    recipe = get_recipe(options.recipe)
+    differs = [name for name in TUNABLE if parameters[name] != recipe[name]]
+    fixed = {name: parameters[name] for name in differs if name not in distributions}
     return SearchResult(candidates, options.recipe, fixed)
 
 

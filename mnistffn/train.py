@@ -86,7 +86,7 @@ def run_train(
     """
     from mnistffn.figures.train import draw_augmented, draw_curves
 
-    recipe, parameters, from_search = _resolve(run, options)
+    recipe, parameters, from_search = _resolve(run, options, progress)
     reads = ["params.json"] if from_search else []
     classifier = FeedForwardClassifier(**parameters)
     check_parameters(classifier)
@@ -115,7 +115,9 @@ def run_train(
     return TrainResult(classifier, recipe, parameters)
 
 
-def _resolve(run: RunDirectory, options: TrainOptions) -> tuple[str, dict[str, Any], bool]:
+def _resolve(
+    run: RunDirectory, options: TrainOptions, progress: Progress
+) -> tuple[str, dict[str, Any], bool]:
     """Return the recipe's name, the classifier's parameters, and whether some come from the search.
 
     What was searched by one recipe is of no use to another, but for the sizes of the layers.
@@ -126,8 +128,11 @@ def _resolve(run: RunDirectory, options: TrainOptions) -> tuple[str, dict[str, A
     name = options.recipe or searched_by
     recipe = get_recipe(name)
     if name == searched_by:
-        parameters = recipe | searched
+        parameters = combine(recipe, searched)
     else:
+        if searched:
+            taken = "none of it" if "hidden" in recipe else "the sizes of the layers only"
+            progress.note(f"params.json is of recipe {searched_by}: recipe {name} takes {taken}")
         searched = {"hidden": searched["hidden"]} if "hidden" in set(searched) - set(recipe) else {}
         parameters = searched | recipe
     if "hidden" not in parameters | given:
@@ -145,16 +150,9 @@ def _read_parameters(run: RunDirectory) -> dict[str, Any]:
         name: value for name, value in content.items() if name not in ("schema", "cv_accuracy")
     }
     try:
-        if not isinstance(parameters.get("hidden", []), list):
-            msg = f"hidden={parameters['hidden']!r} must be a list of layer sizes"
-            raise UsageError(msg)
-        numbers = [*parameters.get("hidden", ()), parameters.get("batch_size")]
-        if not all(type(number) is int or number is None for number in numbers):
-            msg = f"{numbers} must be whole numbers"
-            raise UsageError(msg)
         recipe = get_recipe(parameters.get("recipe", DEFAULT_RECIPE))
         tuned = {name: value for name, value in parameters.items() if name != "recipe"}
-        check_parameters(FeedForwardClassifier(**recipe | tuned))
+        check_parameters(FeedForwardClassifier(**combine(recipe, tuned)))
     except (TypeError, UsageError) as error:
         msg = f"{run.path / 'params.json'} is damaged ({error}): run mnistffn search again"
         raise RunDirectoryError(msg) from error

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from art.attacks.evasion import ProjectedGradientDescentPyTorch
-from art.estimators.classification import PyTorchClassifier
 from scipy.io import savemat
 from torch import nn
 from typer.testing import CliRunner, Result
@@ -97,6 +95,9 @@ def attack_independently(
     seed: int = 0,
 ) -> np.ndarray:
     """Attack by the Adversarial Robustness Toolbox's PGD, of 20 steps from one random start."""
+    from art.attacks.evasion import ProjectedGradientDescentPyTorch  # noqa: PLC0415
+    from art.estimators.classification import PyTorchClassifier  # noqa: PLC0415
+
     np.random.seed(seed)
     estimator = PyTorchClassifier(
         network.eval(),

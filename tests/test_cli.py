@@ -19,7 +19,7 @@ from mnistffn.recipes import RECIPES
 SMALL = ("--epochs", "3", "--hidden", "12,6", "--dropout", "0.1")
 FILES = {
     "search": ["params.json", "search.csv", "search.png"],
-    "train": ["model.pt", "history.csv", "curves.png"],
+    "train": ["model.pt", "history.csv", "curves.png", "augmented.png"],
     "evaluate": ["metrics.json", "predictions.npz", "examples.png", "confusion.png"],
     "fields": ["fields-layer3.npz", "fields-layer3.png"],
     "maximize": ["maximize-layer3.npz", "maximize-layer3.json", "maximize-layer3.png"],
@@ -162,6 +162,12 @@ def test_bad_data_give_one_line_and_code_4(
         (("search", "--tune", "label_smoothing=0:2"), 2, "label_smoothing=2 must be in [0, 1)"),
         (("search", "--tune", "schedule=plateau,cosine"), 2, "schedule='cosine' must be one of"),
         (("search", "--tune", "schedule=cosine"), 2, "schedule='cosine' must be one of one-cycle"),
+        (("search", "--tune", "augment=no"), 2, "augment='no' must be true or false"),
+        (
+            ("search", "--tune", "adversarial_steps=1.5"),
+            2,
+            "adversarial_steps=1.5 must be a whole",
+        ),
         (("search", "--tune", "lr=x"), 2, "lr='x' must be above 0"),
         (("search", "--recipe", "slow"), 2, "recipe='slow' must be one of default, document"),
         (("train",), 5, "params.json is missing"),
@@ -175,6 +181,7 @@ def test_bad_data_give_one_line_and_code_4(
             2,
             "patience=3 needs",
         ),
+        (("evaluate", "--restarts", "3"), 2, "of use with --attack only"),
         (("evaluate", "--attack", "x"), 2, "'x' is no list of strengths such as 0.05,0.1"),
         (("evaluate", "--attack", "0.1,2"), 2, "attack=0.1,2.0 must be above 0 and at most 1.0"),
         (("evaluate", "--attack", "0.1", "--restarts", "0"), 2, "n_restarts=0"),
@@ -326,6 +333,8 @@ def test_show_recipe_prints_what_each_sets_and_does_nothing_else(tmp_path: Path)
     assert not (tmp_path / "run").exists()
     one = invoke("train", "--recipe", "robust", "--show-recipe").stdout.splitlines()
     assert one[0].split() == ["robust"]
+    as_json = json.loads(invoke("train", "--show-recipe", "--json").stdout)["recipes"]
+    assert as_json["best"]["hidden"] == list(RECIPES["best"]["hidden"])
 
 
 def test_the_documents_command_line_stops_early_on_a_plateau(tmp_path: Path) -> None:
@@ -333,6 +342,9 @@ def test_the_documents_command_line_stops_early_on_a_plateau(tmp_path: Path) -> 
     content = json.loads(invoke("train", *options).stdout)
     assert content["parameters"]["schedule"] == "plateau"
     assert content["epochs"] == content["best"]["epoch"] + 3 < 200
+    rates = [line.split(",")[6] for line in (tmp_path / "run" / "history.csv").read_text().split()]
+    assert rates[0] == "lr"
+    assert float(rates[-1]) < float(rates[1])
 
 
 def test_an_attack_is_told_with_its_steps_and_written_beside_the_metrics(trained_run: Path) -> None:
@@ -344,3 +356,15 @@ def test_an_attack_is_told_with_its_steps_and_written_beside_the_metrics(trained
     content = json.loads(invoke("evaluate", "-r", trained_run, "--attack", "0.1", "--json").stdout)
     assert [row["strength"] for row in content["robustness"]["accuracies"]] == [0.1]
     assert "robustness" not in json.loads(invoke("evaluate", "-r", trained_run, "--json").stdout)
+
+
+def test_what_is_searched_with_another_schedule_can_be_trained(tmp_path: Path) -> None:
+    small = ("--trials", 1, "--folds", 2, "--hidden", 4, 8, "--epochs", 1, "-r", tmp_path, "-q")
+    for options, schedule in (
+        (("--recipe", "document", "--tune", "schedule=one-cycle"), "one-cycle"),
+        (("--patience", 3, "--tune", "lr=1e-3:1e-2"), "plateau"),
+    ):
+        assert invoke("search", *small, *options).exit_code == 0
+        result = invoke("train", "-r", tmp_path, "--epochs", 2, "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["parameters"]["schedule"] == schedule

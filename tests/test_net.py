@@ -25,6 +25,17 @@ def test_one_cycle_rises_to_the_learning_rate_and_falls_to_nearly_nothing() -> N
     assert rates[-1] < 0.02 / 1000
 
 
+@pytest.mark.parametrize("n_epochs", range(1, 9))
+def test_one_cycle_takes_any_number_of_steps(n_epochs: int) -> None:
+    classifier = FeedForwardClassifier((4,), batch_size=2000, max_epochs=n_epochs, random_state=0)
+    assert len(classifier.fit(X, y).history_) == n_epochs
+
+
+def test_few_validation_images_say_nothing_of_robustness() -> None:
+    classifier = FeedForwardClassifier(**SMALL, adversarial=0.1).fit(X[:200], y[:200])
+    assert math.isnan(classifier.history_[-1].pgd_accuracy)
+
+
 def test_a_constant_learning_rate_stays_and_a_plateau_lowers_it() -> None:
     constant = FeedForwardClassifier(**SMALL, schedule="constant", lr=0.02).fit(X, y)
     assert {epoch.lr for epoch in constant.history_} == {0.02}

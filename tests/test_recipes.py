@@ -28,10 +28,9 @@ def test_the_documents_recipe_is_the_documents() -> None:
     assert {name: recipe[name] for name in expected} == expected
 
 
-def test_the_classifiers_strengths_are_those_of_the_distortion() -> None:
-    parameters = FeedForwardClassifier().get_params()
+def test_the_recipes_strengths_are_those_of_the_distortion() -> None:
     for name in Strengths.__dataclass_fields__:
-        assert parameters[name] == getattr(Strengths(), name)
+        assert PLAIN[name] == getattr(Strengths(), name)
 
 
 def test_a_recipe_cannot_be_changed_through_what_is_handed_out() -> None:
@@ -44,6 +43,7 @@ def test_patience_brings_its_schedule_unless_one_is_given() -> None:
     assert combine(RECIPES["fast"], {"patience": 3, "schedule": "constant"})["schedule"] == "constant"
     assert combine(RECIPES["fast"], {"patience": 0})["schedule"] == "one-cycle"
     assert combine(RECIPES["document"], {"patience": 3})["schedule"] == "constant"
+    assert combine(RECIPES["document"], {"schedule": "one-cycle"})["patience"] == 0
 
 
 def test_an_unknown_name_is_refused() -> None:

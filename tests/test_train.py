@@ -132,7 +132,7 @@ def test_a_recipe_is_used_and_options_go_over_it(run: RunDirectory) -> None:
 
 
 def test_the_search_hands_on_its_recipe_and_another_recipe_takes_only_the_sizes(
-    run: RunDirectory,
+    run: RunDirectory, recorder
 ) -> None:
     put_parameters(run, recipe="robust", lr=0.003)
     result = run_train(run, DataOptions(), ONE_EPOCH, Progress())
@@ -140,9 +140,10 @@ def test_the_search_hands_on_its_recipe_and_another_recipe_takes_only_the_sizes(
     assert result.parameters == RECIPES["robust"] | {
         "hidden": (9, 5), "dropout": 0.2, "lr": 0.003, "max_epochs": 1,
     }  # fmt: skip
-    result = run_train(
-        run, DataOptions(), TrainOptions("document", {"max_epochs": 1, "patience": 0}), Progress()
-    )
+    options = TrainOptions("document", {"max_epochs": 1, "patience": 0})
+    result = run_train(run, DataOptions(), options, recorder)
+    told = "params.json is of recipe robust: recipe document takes the sizes of the layers only"
+    assert told in recorder.notes
     assert result.parameters == RECIPES["document"] | {
         "hidden": (9, 5), "max_epochs": 1, "patience": 0,
     }  # fmt: skip

@@ -45,11 +45,20 @@ def evaluate(
         ),
     ] = None,
     attack_norm: Annotated[
-        Literal["linf", "l2"],
-        typer.Option(metavar="linf|l2", help="What EPS bounds: each pixel, or their norm."),
-    ] = "linf",
-    restarts: Annotated[int, typer.Option(help="Random starts of every attack.")] = 1,
-    seed: opt.SeedOption = None,
+        Literal["linf", "l2"] | None,
+        typer.Option(
+            metavar="linf|l2",
+            help="What EPS bounds: each pixel, or their norm.",
+            show_default="linf",
+        ),
+    ] = None,
+    restarts: Annotated[
+        int | None, typer.Option(help="Random starts of every attack.", show_default="1")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Seed of the attacks' starts.", show_default="the split's"),
+    ] = None,
     orientation: opt.OrientationOption = None,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
@@ -65,9 +74,12 @@ def evaluate(
     from mnistffn.robustness import AttackOptions
     from mnistffn.rundata import DataOptions
 
-    attacks = (
-        None if attack is None else AttackOptions(read_strengths(attack), attack_norm, restarts, seed)
-    )
+    given: dict[str, Any] = {"norm": attack_norm, "n_restarts": restarts, "seed": seed}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and attack is None:
+        msg = "--attack-norm, --restarts and --seed are of use with --attack only"
+        raise typer.BadParameter(msg)
+    attacks = None if attack is None else AttackOptions(read_strengths(attack), **given)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         result = run_evaluate(terminal.run, DataOptions(data, orientation), terminal, attacks)
         terminal.show(_describe(result.metrics))

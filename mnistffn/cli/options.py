@@ -1,5 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -83,9 +84,12 @@ def read_sizes(text: str | tuple[int, ...]) -> tuple[int, ...]:
         raise typer.BadParameter(msg) from error
 
 
-def print_recipes(name: str | None) -> None:
+def print_recipes(name: str | None, *, as_json: bool) -> None:
     """Print what one recipe sets, or all of them, a column each."""
     columns = RECIPES if name is None else {name: get_recipe(name)}
+    if as_json:
+        typer.echo(json.dumps({"schema": 1, "recipes": columns}, indent=2))
+        return
     parameters = ["hidden", *PLAIN]
     rows = [["", *columns]]
     rows += [[p, *(_spell(p, recipe.get(p)) for recipe in columns.values())] for p in parameters]

@@ -147,8 +147,8 @@ def read_further(
 
 def _read_value(text: str, part: str) -> Any:
     word = part.strip()
-    if word in ("true", "false"):
-        return word == "true"
+    if word.lower() in ("true", "false"):
+        return word.lower() == "true"
     for kind in (int, float):
         with suppress(ValueError):
             return kind(word)

@@ -54,7 +54,8 @@ def train(
         _option("How it changes: one-cycle, plateau or constant.", OPTIMIZATION, metavar="HOW"),
     ] = None,
     batch_size: Annotated[
-        int | None, _option("Images of one step; n/50: a fiftieth of all, 32 to 512.", OPTIMIZATION)
+        int | None,
+        _option("Images of one step; n/50 is a fiftieth of all, 32 to 512.", OPTIMIZATION),
     ] = None,
     weight_decay: Annotated[float | None, _option("Decoupled weight decay.", OPTIMIZATION)] = None,
     label_smoothing: Annotated[
@@ -104,7 +105,8 @@ def train(
 ) -> None:
     """Train the network on the whole training part.
 
-    Parameters that are not given come from the search (params.json), and else from the recipe.
+    Parameters that are not given come from the recipe; those that were searched by the same recipe from
+    params.json, and the sizes of the layers in any case.
     """
     given = {
         "hidden": None if hidden is None else opt.read_sizes(hidden),
@@ -131,7 +133,7 @@ def train(
         "elastic_width": elastic_width,
     }
     if show_recipe:
-        opt.print_recipes(recipe)
+        opt.print_recipes(recipe, as_json=json_output)
         return
     from mnistffn.cli.terminal import Terminal
     from mnistffn.rundata import DataOptions

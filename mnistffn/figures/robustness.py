@@ -31,12 +31,13 @@ def draw_robustness(
     """
     figure = Figure((9.5, 3.9), dpi=150, layout="constrained")
     curve, histogram = figure.subplots(1, 2)
-    reached = np.sort(smallest[np.isfinite(smallest)])
+    reached = np.sort(smallest[np.isfinite(smallest) & (smallest > 0)])
+    clean = float(np.mean(smallest > 0))
     end = max(strengths[-1] * 1.1, float(np.quantile(reached, 0.99)) if len(reached) else 0.0)
-    left = 1 - np.arange(1, len(reached) + 1) / len(smallest)
+    left = clean - np.arange(1, len(reached) + 1) / len(smallest)
     curve.plot(
         np.append(0, reached),
-        100 * np.append(1 - (smallest == 0).mean(), left),
+        100 * np.append(clean, left),
         color="tab:purple",
         label="from each image's smallest strength",
     )

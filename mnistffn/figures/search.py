@@ -37,7 +37,7 @@ def draw_search(columns: Mapping[str, NDArray[Any]]) -> Figure:
         axes.plot(
             values[0], mean[0], "*", color="tab:red", markersize=13, label=f"best: {_spell(values[0])}"
         )
-        if name in LOGARITHMIC and len(set(values)) > 1:
+        if name in LOGARITHMIC and values.min() > 0 and values.min() < values.max():
             axes.set_xscale("log")
         label = name.replace("hidden ", "units of hidden layer ").replace("_", " ")
         axes.set_xlabel(LOGARITHMIC.get(name, label))
