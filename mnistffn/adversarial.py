@@ -38,8 +38,8 @@ def attack(
 ) -> Tensor:
     """Change images within a ball so that the network's loss grows.
 
-    The start is uniform in the ball; every step goes up the gradient of the cross-entropy, by its sign
-    (L-infinity) or its direction (L2), and back into the ball and into [0, 1]. A single step is 1.25
+    The start is uniform in the ball; every step goes in the direction of the cross-entropy's gradient
+    (L2) or of its sign (L-infinity), and back into the ball and into [0, 1]. A single step is 1.25
     strengths long, one of K steps 2.5 / K, so that they reach across the ball.
 
     Parameters
