@@ -67,11 +67,11 @@ def test_scaling_changes_width_and_height_by_themselves() -> None:
 def test_a_shear_moves_the_top_against_the_middle_by_its_part_of_their_distance() -> None:
     torch.manual_seed(0)
     shape = (21, 41)
-    images = make_blob(*shape, 2, 20).repeat(300, 1)
+    images = make_blob(*shape, 4, 20).repeat(300, 1)
     sheared = Distortion(shape, Strengths(**NONE | {"shear": 0.4}))(images)
     centres = np.array([find_centre(image, shape) for image in sheared])
-    assert centres[:, 0] == pytest.approx(2, abs=0.1)
-    assert np.abs(centres[:, 1] - 20).max() == pytest.approx(0.4 * 8, rel=0.06)
+    assert centres[:, 0] == pytest.approx(4, abs=0.1)
+    assert np.abs(centres[:, 1] - 20).max() == pytest.approx(0.4 * 6, rel=0.06)
 
 
 def test_the_elastic_displacement_has_the_strength_and_width_that_are_asked_for() -> None:

@@ -148,7 +148,7 @@ def test_a_run_writes_what_the_attacks_found(trained_run: Path, recorder) -> Non
     run_evaluate(run, DataOptions(), Progress())
     assert "attack" in run.manifest()["stages"]
     (run.path / "model.pt").write_bytes(b"another")
-    assert "evaluate --attack 0.05,0.1 --attack-norm linf" in run.stale_commands()
+    assert "evaluate --attack 0.05,0.1 --attack-norm linf --restarts 2" in run.stale_commands()
 
 
 @pytest.mark.parametrize("adversarial", [0.0, 0.05])
