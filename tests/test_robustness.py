@@ -86,7 +86,7 @@ def test_the_smallest_strength_is_enough_and_much_less_is_not(network) -> None:
 
 def test_restarts_find_more(network) -> None:
     one, twenty = (
-        measure_robustness(network, X, targets, AttackOptions((0.06,), n_restarts=n)).correct[0]
+        measure_robustness(network, X, targets, AttackOptions((0.1,), n_restarts=n)).correct[0]
         for n in (1, 20)
     )
     assert twenty < one
@@ -98,9 +98,9 @@ def test_a_network_cannot_hide_behind_large_logits(network) -> None:
     with torch.no_grad():
         loud.output.weight *= 1000
         loud.output.bias *= 1000
-    found = [measure_robustness(n, X, targets, AttackOptions((0.06,))) for n in (network, loud)]
-    assert abs(int(found[0].correct[0]) - int(found[1].correct[0])) <= 2
-    assert np.isfinite(found[1].smallest).mean() > 0.95
+    found = [measure_robustness(n, X, targets, AttackOptions((0.1,))) for n in (network, loud)]
+    assert found[1].accuracies[0] < found[0].accuracies[0] + 0.06
+    assert np.isfinite(found[1].smallest).all()
 
 
 def test_examples_are_right_at_first_and_one_of_each_class(network) -> None:
