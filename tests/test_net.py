@@ -129,3 +129,16 @@ def test_accuracy_under_attack_is_recorded_in_adversarial_training_only() -> Non
     assert math.isnan(plain.pgd_accuracy)
     last = FeedForwardClassifier(**SMALL, adversarial=0.1).fit(X, y).history_[-1]
     assert 0.3 < last.pgd_accuracy <= last.attack_accuracy < last.valid_accuracy
+
+
+def test_augmentation_teaches_a_network_what_it_does_to_the_images() -> None:
+    images = X.reshape(-1, 8, 8)
+    shifted = np.concatenate([images[:, :, 1:], np.zeros_like(images[:, :, :1])], axis=2).reshape(
+        -1, 64
+    )
+    only_shifts = {"rotation": 0, "scaling": 0, "shear": 0, "elastic": 0, "shift": 0.125}
+    options = {"hidden": (64,), "random_state": 0}
+    plain = FeedForwardClassifier(**options).fit(X, y)
+    taught = FeedForwardClassifier(**options, augment=True, **only_shifts).fit(X, y)
+    assert taught.score(shifted, y) > 0.9 > plain.score(shifted, y) + 0.1
+    assert taught.history_[-1].train_loss > 2 * plain.history_[-1].train_loss
