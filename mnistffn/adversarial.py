@@ -86,8 +86,13 @@ def accuracy_under_attack(
 ) -> float:
     """Return the part of the images that the network still classifies rightly after one attack."""
     adversaries = attack(network, images, targets, adversary)
+    return float(is_right(network, adversaries, targets).double().mean())
+
+
+def is_right(network: FeedForwardNetwork, images: Tensor, targets: Tensor) -> Tensor:
+    """Return which images (n, pixels) a network in evaluation mode classifies rightly, (n,), bool."""
     with torch.inference_mode():
-        return float((network(adversaries).argmax(dim=1) == targets).double().mean())
+        return network(images).argmax(dim=1) == targets  # type: ignore[no-any-return]
 
 
 def _draw(images: Tensor, norm: Norm) -> Tensor:

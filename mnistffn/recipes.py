@@ -31,26 +31,9 @@ PLAIN: dict[str, Any] = {
     "elastic_width": 0.14,
 }
 
-# What a search can tune beside the layers' sizes and the dropout, and which of it are whole numbers.
-TUNABLE = (
-    "input_dropout",
-    "lr",
-    "schedule",
-    "weight_decay",
-    "label_smoothing",
-    "ema_decay",
-    "batch_size",
-    "adversarial",
-    "adversarial_norm",
-    "adversarial_steps",
-    "augment",
-    "rotation",
-    "scaling",
-    "shear",
-    "shift",
-    "elastic",
-    "elastic_width",
-)
+# What a search tunes with --tune, and which of it are whole numbers. Dropout has an option of its own.
+LEFT_ALONE = ("dropout", "max_epochs", "patience", "validation_fraction")
+TUNABLE = tuple(name for name in PLAIN if name not in LEFT_ALONE)
 WHOLE = ("batch_size", "adversarial_steps")
 
 # Bounds between which a search by the recipe draws the dropout: images that change from epoch to epoch

@@ -4,7 +4,7 @@ A single-step attack says nothing of robustness: a network can learn to defeat i
 every attack takes 20 steps, from one random start or the worst of several.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mnistffn.adversarial import Adversary, Norm, attack
+from mnistffn.adversarial import Adversary, Norm, attack, is_right
 from mnistffn.batching import as_float, as_tensor
 from mnistffn.errors import UsageError, check_values
 from mnistffn.network import FeedForwardNetwork
@@ -118,7 +118,8 @@ def measure_robustness(
     listener = progress or Progress()
     images, labels = as_tensor(X), as_tensor(targets)
     fools = _make_attempt(network, images, labels, options)
-    right = torch.cat([_is_right(network, as_float(x), y) for x, y in _batches(images, labels)])
+    batches = zip(images.split(BATCH), labels.split(BATCH), strict=True)
+    right = torch.cat([is_right(network, as_float(x), y) for x, y in batches])
     low = torch.zeros(len(labels), dtype=torch.float64)
     high = torch.where(right, torch.inf, 0.0).double()
     correct = []
@@ -173,19 +174,10 @@ def _make_attempt(
                 inputs, targets = as_float(images[part]), labels[part]
                 adversary = Adversary(strengths[part], options.norm, PGD_STEPS)
                 adversaries = attack(network, inputs, targets, adversary)
-                fooled[part] = ~_is_right(network, adversaries, targets)
+                fooled[part] = ~is_right(network, adversaries, targets)
         return fooled
 
     return fools
-
-
-def _is_right(network: FeedForwardNetwork, inputs: Tensor, targets: Tensor) -> Tensor:
-    with torch.no_grad():
-        return network(inputs).argmax(dim=1) == targets  # type: ignore[no-any-return]
-
-
-def _batches(images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    return zip(images.split(BATCH), labels.split(BATCH), strict=True)
 
 
 def _choose_rows(right: Tensor, labels: Tensor) -> Tensor:

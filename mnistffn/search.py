@@ -163,7 +163,8 @@ def random_search(
         msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
         raise DataError(msg)
     distributions = space.distributions()
-    parameters = combine(get_recipe(options.recipe), options.parameters)
+    recipe = get_recipe(options.recipe)
+    parameters = combine(recipe, options.parameters)
     schedules = [parameters["schedule"], *space.further.get("schedule", [])]
     if not parameters["patience"] and "plateau" not in schedules:
         parameters["validation_fraction"] = 0.0  # nobody would look at it
@@ -189,7 +190,6 @@ def random_search(
             error_score="raise",
         ).fit(X, y)
     candidates = _candidates(search.cv_results_, list(distributions), options.n_folds)
-    recipe = get_recipe(options.recipe)
     differs = [name for name in TUNABLE if parameters[name] != recipe[name]]
     fixed = {name: parameters[name] for name in differs if name not in distributions}
     return SearchResult(candidates, options.recipe, fixed)
