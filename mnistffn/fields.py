@@ -1,15 +1,63 @@
-"""Receptive fields: what every unit of a layer computes from the pixels, drawn as an image."""
+"""Receptive fields: pictures of what the units of a layer compute from the pixels."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from mnistffn.errors import UsageError
+from mnistffn.fieldmaps import KINDS, compute_fields
 from mnistffn.modelfile import read_model
 from mnistffn.network import FeedForwardNetwork, fold_batch_norm
-from mnistffn.rundata import image_shape
+from mnistffn.progress import Progress
+from mnistffn.rundata import DataOptions, RunData, check_fits, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
 from mnistffn.units import check_layer, describe_layer, name_units, parse_units
+from mnistffn.unitstats import UnitStatistics, describe_units, label_images
+
+SORTS = ("unit", "class", "selectivity", "on", "outgoing", "ablation", *KINDS)
+
+
+@dataclass(frozen=True)
+class FieldsOptions:
+    """Which fields to draw.
+
+    Attributes
+    ----------
+    layer : int or None
+        None for the output layer.
+    units : str or None
+        What :func:`~mnistffn.units.parse_units` reads; None for all.
+    kinds : tuple of {"filter", "gradient", "average", "pattern"}
+    sort : str or None
+        Order of the units, one of :data:`SORTS`; a kind stands for its R². None for that in which they
+        are named, or by ``ablation`` where ``top`` is given.
+    top : int or None
+        Only so many of the units, the first ones in this order.
+    """
+
+    layer: int | None = None
+    units: str | None = None
+    kinds: tuple[str, ...] = KINDS
+    sort: str | None = None
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := [kind for kind in self.kinds if kind not in KINDS]:
+            msg = f"kind={unknown[0]!r} must be one of {', '.join(KINDS)}"
+            raise UsageError(msg)
+        if self.sort is not None and self.sort not in SORTS:
+            msg = f"sort={self.sort!r} must be one of {', '.join(SORTS)}"
+            raise UsageError(msg)
+        if self.sort in KINDS and self.sort not in self.kinds:
+            msg = f"sort={self.sort!r} asks for a kind that is not drawn: add --kind {self.sort}"
+            raise UsageError(msg)
+        if self.top is not None and self.top < 1:
+            msg = f"top={self.top} must be at least 1"
+            raise UsageError(msg)
 
 
 @dataclass(frozen=True)
@@ -21,79 +69,153 @@ class FieldsResult:
     layer : int
         Counted from 1; the last is the output.
     units : ndarray of shape (u,), int64
-    filter : ndarray of shape (u, height, width), float32
-        Product of the weights from the pixels to the unit.
+    fields : mapping of kind to ndarray of shape (u, height, width), float32
+        0 where ``lit`` is not set. With the pattern comes its ``pattern_image``, in [0, 1].
+    r2 : mapping of kind to ndarray of shape (u,), float64
+        How far to trust a field: the part of the variance of the unit's pre-activation on held-out
+        images that the image's product with the field explains, by a slope and an intercept fitted on
+        training images. NaN for a unit whose pre-activation does not vary.
+    lit : ndarray of shape (height, width), bool
+        Pixels that at least a thousandth of the training images light.
+    statistics : list of UnitStatistics
     """
 
     layer: int
     units: NDArray[np.int64]
-    filter: NDArray[np.float32]
+    fields: Mapping[str, NDArray[np.float32]]
+    r2: Mapping[str, NDArray[np.float64]]
+    lit: NDArray[np.bool_]
+    statistics: list[UnitStatistics]
+
+    def take(self, order: Sequence[int]) -> "FieldsResult":
+        """Return some of the units, in the given order."""
+        rows = list(order)
+        return replace(
+            self,
+            units=self.units[rows],
+            fields={kind: fields[rows] for kind, fields in self.fields.items()},
+            r2={kind: values[rows] for kind, values in self.r2.items()},
+            statistics=[self.statistics[row] for row in rows],
+        )
 
 
-def propagate_weights(network: FeedForwardNetwork, layer: int) -> NDArray[np.float32]:
-    """Propagate the weights from the first layer to ``layer``, batch normalisation folded in.
-
-    This is what the layer would compute if every ReLU below it let everything pass: a filter, which
-    cancels what distracts as much as it looks for something.
+def examine_units(
+    network: FeedForwardNetwork,
+    classes: NDArray[Any],
+    layer: int,
+    units: Sequence[int],
+    run_data: RunData,
+    kinds: Sequence[str] = KINDS,
+) -> FieldsResult:
+    """Compute the receptive fields of units, and measure what the units do.
 
     Parameters
     ----------
     network : FeedForwardNetwork
+    classes : ndarray of shape (n_classes,)
+        Label of every output.
     layer : int
-        1 to ``network.n_layers``.
-
-    Returns
-    -------
-    ndarray of shape (units, n_features), float32
+        Counted from 1.
+    units : sequence of int
+    run_data : RunData
+        Its training part is averaged over, its held-out part measured on.
+    kinds : sequence of {"filter", "gradient", "average", "pattern"}
     """
-    first, *above = fold_batch_norm(network)[:layer]
-    product = first.weight
-    for affine in above:
-        product = affine.weight @ product
-    return np.asarray(product.numpy(), dtype=np.float32)
+    layers, labels = fold_batch_norm(network), classes.tolist()
+    names = name_units(network.widths, labels)
+    shape = run_data.dataset.image_shape
+    with torch.inference_mode():
+        train, held_out = label_images(run_data.dataset, run_data.split, classes)
+        fields, r2, lit = compute_fields(layers, layer, units, kinds, train.X, held_out.X)
+        statistics = describe_units(layers, layer, units, names, labels, train, held_out)
+    return FieldsResult(
+        layer,
+        np.array(units),
+        {kind: field.view(-1, *shape).numpy() for kind, field in fields.items()},
+        {kind: values.numpy() for kind, values in r2.items()},
+        lit.view(shape).numpy(),
+        statistics,
+    )
+
+
+def sort_units(result: FieldsResult, key: str) -> list[int]:
+    """Return the rows of a result in the order of one of :data:`SORTS`, ties as they are.
+
+    Classes and units ascend, everything else descends.
+    """
+    if key in KINDS:
+        r2 = np.nan_to_num(result.r2[key], nan=-np.inf)
+        return [int(row) for row in np.argsort(-r2, kind="stable")]
+    values: dict[str, Callable[[UnitStatistics], float]] = {
+        "unit": lambda s: s.unit,
+        "class": lambda s: int(np.argmax(s.class_means)) if s.prefers else len(s.class_means),
+        "selectivity": lambda s: -s.selectivity,
+        "on": lambda s: -s.on,
+        "outgoing": lambda s: -abs(s.outgoing[0][1]) if s.outgoing else 0.0,
+        "ablation": lambda s: -s.ablation,
+    }
+    return sorted(range(len(result.units)), key=lambda row: values[key](result.statistics[row]))
 
 
 @exclusive
-def run_fields(run: RunDirectory, layer: int | None, units: str | None) -> FieldsResult:
-    """Draw the receptive fields of a layer of a run's model.
+def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) -> FieldsResult:
+    """Draw the receptive fields of a layer of a run's model, and measure its units.
 
-    Writes fields-layer<i>.npz and fields-layer<i>.png.
+    Writes fields-layer<i>.npz, .json and .png.
 
     Parameters
     ----------
     run : RunDirectory
-    layer : int or None
-        None for the output layer.
-    units : str or None
-        What :func:`~mnistffn.units.parse_units` reads; None for all.
+    options : FieldsOptions
+    progress : Progress
 
     Raises
     ------
     RunDirectoryError
-        There is no model.
+        There is no model, or it does not fit the data.
     UsageError
         There is no such layer or unit.
     """
     from mnistffn.figures.fields import draw_fields
 
     model = read_model(run.path / "model.pt")
-    network = model.network
-    layer = network.n_layers if layer is None else layer
-    check_layer(layer, network.n_layers)
-    chosen = np.array(parse_units(units, network.widths[layer]))
-    shape = image_shape(run, network.widths[0])
-    run.warn_if_stale(["model.pt"])
+    widths = model.network.widths
+    layer = model.network.n_layers if options.layer is None else options.layer
+    check_layer(layer, model.network.n_layers)
+    chosen = parse_units(options.units, name_units(widths, model.classes.tolist())[layer - 1])
+    run_data = open_run_data(run, DataOptions(), None, progress)
+    check_fits(run_data.dataset, run_data.dataset.labels, widths[0], model.classes)
+    run.warn_if_stale(["model.pt"], run_data.record)
     name = f"fields-layer{layer}"
     with run.stage(
         name,
         command=f"fields --layer {layer}",
-        options={"layer": layer, "units": units or "all", "kind": "filter"},
+        options=asdict(options) | {"layer": layer, "device": "cpu"},
         reads=["model.pt"],
+        data=run_data.record,
     ) as stage:
-        filters = propagate_weights(network, layer)[chosen].reshape(-1, *shape)
-        arrays = {"units": chosen, "filter": filters}
-        stage.write_arrays(f"{name}.npz", arrays)
-        names = name_units(chosen.tolist(), layer, network.widths, model.classes.tolist())
-        heading = f"Receptive fields, {describe_layer(layer, network.widths)}"
-        stage.write_figure(f"{name}.png", draw_fields(filters, names, heading))
-    return FieldsResult(layer, chosen, filters)
+        result = examine_units(model.network, model.classes, layer, chosen, run_data, options.kinds)
+        if sort := options.sort or ("ablation" if options.top else None):
+            result = result.take(sort_units(result, sort)[: options.top])
+        stage.write_arrays(
+            f"{name}.npz", {"units": result.units, "lit": result.lit} | dict(result.fields)
+        )
+        units = summarise(result)
+        content = {"layer": layer, "kinds": list(options.kinds), "units": units}
+        stage.write_json(f"{name}.json", content)
+        heading = f"Receptive fields, {describe_layer(layer, widths)}"
+        figure = draw_fields(result.fields, result.lit, units, heading)
+        stage.write_figure(f"{name}.png", figure)
+    return result
+
+
+def summarise(result: FieldsResult) -> list[dict[str, Any]]:
+    """Return what is known of every unit as plain values."""
+    return [
+        asdict(statistics) | {"r2": {kind: _finite(values[row]) for kind, values in result.r2.items()}}
+        for row, statistics in enumerate(result.statistics)
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,345 +1,319 @@
-"""Activation maximization: images that excite a unit most, by gradient ascent on the image.
+"""Activation maximization: images that excite a unit most, by gradient ascent on the image."""
 
-An image is written as a sigmoid of free numbers, so that every pixel stays in [0, 1]; pixels that
-hardly a training image lights stay dark, and the whole has the norm of a real image. Small shifts and a
-penalty on total variation keep the ascent from noise that only this network takes for signal (after
-Erhan and others, 2009; Mahendran and Vedaldi, 2015; Olah and others, 2017).
-"""
-
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from mnistffn.batching import as_float, as_tensor
-from mnistffn.classifier import PREDICTION_BATCH, FeedForwardClassifier
-from mnistffn.errors import DataError, UsageError
-from mnistffn.network import FeedForwardNetwork
+from mnistffn.ascent import (
+    Ascent,
+    Parameterisation,
+    climb,
+    free_images,
+    shift_randomly,
+    sigmoid_images,
+    total_variation,
+)
+from mnistffn.batching import as_float
+from mnistffn.classifier import FeedForwardClassifier
+from mnistffn.errors import check_values
+from mnistffn.network import AffineLayer, fold_batch_norm
+from mnistffn.objectives import Objective, Targets
 from mnistffn.progress import Progress
-from mnistffn.rundata import DataOptions, check_fits, open_run_data
+from mnistffn.realimages import RealImages, Responses
+from mnistffn.rundata import DataOptions, RunData, check_fits, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
+from mnistffn.scorecard import Score, score_images
 from mnistffn.seeding import seeded
-from mnistffn.units import check_layer, describe_layer, name_units, parse_units
+from mnistffn.units import check_layer, describe_layer, name_units
 
-# Where only pixels that are never lit are held dark, the ascent feeds on the border, where training has
-# had little say: a 1 was read as a 2. With this bound two plain networks read all ten as asked for.
-SMALLEST_LIT_PART = 0.02
-MEAN = "mean"
-MEAN_UNIT = -1
+NO_UNIT = -1
+SHOWN = 3  # real images of each sort
+FRAMES = 40
+# Standard deviation of the free numbers at the start, and around those of an image. With less noise all
+# restarts end in the same image, which is not always the best, and their agreement says nothing.
+NOISE = 2.0
+NOISE_AROUND = 0.5
 
-Objective = Callable[[Tensor], Tensor]
+PARAMETERISATIONS: dict[str, Callable[[Tensor, float], Parameterisation]] = {
+    "sigmoid": sigmoid_images,
+    "free": free_images,
+}
+STARTS = ("noise", "mean", "real")
 
 
 @dataclass(frozen=True)
 class MaximizeOptions:
-    """How the ascent goes about it.
+    """What to maximize, and how.
 
     Attributes
     ----------
+    layer : int or None
+        None for the output layer.
+    units : str or None
+        What :func:`~mnistffn.units.parse_units` reads, an image for each; None for all, or for none
+        where there are ``objectives``.
+    objectives : tuple of str
+        Directions that :func:`~mnistffn.units.parse_objective` reads, an image for each.
     steps : int
         Steps of Adam.
     lr : float
         Its learning rate, on the free numbers behind the pixels.
-    tv_weight : float
+    pixels : {"sigmoid", "free"}
+        Whether pixels keep to [0, 1] or are bounded by the image's norm only.
+    norm : float
+        Euclidean norm of the image, in parts of the median norm of the training images.
+    lit : float
+        Pixels that a smaller part of the training images lights stay dark. Where the ascent may use
+        them it feeds on the border, where training has had little say.
+    total_variation : float
         Weight of the total variation against an activation in units of its spread over real images.
     jitter : int or None
         Largest random shift in pixels at every step; None for a fourteenth of the image's side.
+    start : {"noise", "mean", "real"}
+        Noise, the mean image or one of the real images that excite most, each with noise.
+    restarts : int
+        Starts of every objective, the best of which is kept.
     seed : int
-        Of the images' start and the shifts.
+        Of the noise and the shifts.
     """
 
+    layer: int | None = None
+    units: str | None = None
+    objectives: tuple[str, ...] = ()
     steps: int = 256
     lr: float = 0.1
-    tv_weight: float = 4.0
+    pixels: str = "sigmoid"
+    norm: float = 1.0
+    lit: float = 0.05
+    total_variation: float = 4.0
     jitter: int | None = None
+    start: str = "noise"
+    restarts: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
-        rules = {"steps": self.steps >= 1, "lr": self.lr > 0, "tv_weight": self.tv_weight >= 0}
-        rules["jitter"] = self.jitter is None or self.jitter >= 0
-        for name, holds in rules.items():
-            if not holds:
-                msg = f"{name}={getattr(self, name)} is too small"
-                raise UsageError(msg)
-
-
-@dataclass(frozen=True)
-class RealImages:
-    """What maximizing images are held to.
-
-    Attributes
-    ----------
-    shape : (int, int)
-        Height and width.
-    lit : Tensor of shape (pixels,), bool
-        Pixels that at least a fiftieth of the training images light.
-    norm : float
-        Median Euclidean norm of a training image, pixels in [0, 1].
-    """
-
-    shape: tuple[int, int]
-    lit: Tensor
-    norm: float
-
-    @classmethod
-    def of(cls, images: NDArray[np.uint8]) -> "RealImages":
-        """Measure ``images``, an ndarray of shape (n, height, width), uint8."""
-        flat = as_tensor(images.reshape(len(images), -1))
-        norms = torch.cat([as_float(batch).norm(dim=1) for batch in flat.split(PREDICTION_BATCH)])
-        n_lit = sum((batch > 0).sum(dim=0) for batch in flat.split(PREDICTION_BATCH))
-        lit = torch.as_tensor(n_lit) >= SMALLEST_LIT_PART * len(images)
-        norm = float(norms.median())
-        if not norm or not lit.any():
-            msg = "nearly all training images are blank: there is nothing to hold an image to"
-            raise DataError(msg)
-        return cls(images.shape[1:], lit, norm)
-
-
-@dataclass(frozen=True)
-class Score:
-    """How well one unit was maximized.
-
-    Attributes
-    ----------
-    unit : int or "mean"
-    activation : float
-        Pre-activation (logit, in the output layer) on the maximizing image.
-    best_real : float
-        The highest one that a training image reaches.
-    predicted : label
-        Class that the network gives the maximizing image.
-    probability : float
-        And its probability.
-    """
-
-    unit: int | str
-    activation: float
-    best_real: float
-    predicted: Any
-    probability: float
+        rules: dict[str, tuple[Callable[[Any], bool], str]] = {
+            "steps": (lambda v: v >= 1, "at least 1"),
+            "lr": (lambda v: 0 < v < np.inf, "above 0"),
+            "pixels": (lambda v: v in PARAMETERISATIONS, f"one of {', '.join(PARAMETERISATIONS)}"),
+            "norm": (lambda v: 0 < v < np.inf, "above 0"),
+            "lit": (lambda v: 0 <= v < 1, "in [0, 1)"),
+            "total_variation": (lambda v: 0 <= v < np.inf, "0 or more"),
+            "jitter": (lambda v: v is None or v >= 0, "0 or more"),
+            "start": (lambda v: v in STARTS, f"one of {', '.join(STARTS)}"),
+            "restarts": (lambda v: v >= 1, "at least 1"),
+        }
+        check_values(self, rules)
 
 
 @dataclass(frozen=True)
 class MaximizeResult:
-    """Maximizing images of some units of a layer.
+    """Maximizing images of units, or of other directions, of a layer.
 
     Attributes
     ----------
     layer : int
     units : ndarray of shape (u,), int64
-        -1 stands for the mean of the layer.
-    images : ndarray of shape (u, height, width), float32 in [0, 1]
+        -1 stands for a direction that is not a single unit.
+    images : ndarray of shape (u, height, width), float32
+        In [0, 1], unless pixels are free.
+    most_real, least_real : ndarray of shape (u, k, height, width), float32 in [0, 1]
+        The training images that excite most and least, the most extreme one first.
     scores : list of Score
+    frames : dict of int to ndarray of shape (u, height, width), float32
+        The images after some of the steps, for an animation.
     """
 
     layer: int
     units: NDArray[np.int64]
     images: NDArray[np.float32]
+    most_real: NDArray[np.float32]
+    least_real: NDArray[np.float32]
     scores: list[Score]
+    frames: dict[int, NDArray[np.float32]]
+
+    def rows(self) -> dict[str, NDArray[np.float32]]:
+        """Return the maximizing images and the real ones as a picture calls them."""
+        rows = {"maximizing": self.images}
+        for name, images in (("most", self.most_real), ("least", self.least_real)):
+            rows |= {f"{name} {place + 1}": images[:, place] for place in range(images.shape[1])}
+        return rows
 
 
-def ascend(
-    network: FeedForwardNetwork,
-    layer: int,
-    objective: Objective,
-    n_images: int,
+def make_ascent(real: RealImages, options: MaximizeOptions) -> Ascent:
+    """Put parameterisation, penalties and transformations together as the options ask."""
+    jitter = max(real.shape) // 14 if options.jitter is None else options.jitter
+    return Ascent(
+        PARAMETERISATIONS[options.pixels](real.lit, options.norm * real.norm),
+        [(options.total_variation, total_variation)] if options.total_variation else [],
+        [shift_randomly(jitter)] if jitter else [],
+        options.steps,
+        options.lr,
+    )
+
+
+def make_starts(
     real: RealImages,
+    most_exciting: Tensor,
+    parameterisation: Parameterisation,
     options: MaximizeOptions,
 ) -> Tensor:
-    """Climb from noise to images that maximize an objective.
+    """Return free numbers to start from, (u, restarts, height, width).
 
     Parameters
     ----------
-    network : FeedForwardNetwork
-    layer : int
-        Layer whose pre-activations the objective sees.
-    objective : callable
-        From pre-activations (n_images, units) to values (n_images,), every image on its own.
-    n_images : int
     real : RealImages
+    most_exciting : Tensor of shape (u, k, height, width), float32 in [0, 1]
+        Real images, of which the starts ``real`` take one after the other.
+    parameterisation : Parameterisation
     options : MaximizeOptions
-
-    Returns
-    -------
-    Tensor of shape (n_images, pixels), float32 in [0, 1]
     """
-    network.eval()
-    side = max(real.shape)
-    jitter = side // 14 if options.jitter is None else options.jitter
-    with seeded(options.seed), read_preactivations(network, layer) as preactivations:
-        free = (0.1 * torch.randn(n_images, *real.shape)).requires_grad_()
-        optimizer = torch.optim.Adam([free], lr=options.lr)
-        for _ in range(options.steps):
-            optimizer.zero_grad()
-            images = render(free, real)
-            network(shift(images, jitter).flatten(1))
-            loss = options.tv_weight * total_variation(images) - objective(preactivations())
-            loss.sum().backward(inputs=[free])
-            optimizer.step()
-    return render(free, real).detach().flatten(1)
+    noise = torch.randn(len(most_exciting), options.restarts, *real.shape)
+    if options.start == "mean":
+        return NOISE_AROUND * noise + parameterisation.invert(real.mean)
+    if options.start == "real":
+        chosen = torch.arange(options.restarts) % most_exciting.shape[1]
+        return NOISE_AROUND * noise + parameterisation.invert(most_exciting[:, chosen])
+    return NOISE * noise
 
 
-def render(free: Tensor, real: RealImages) -> Tensor:
-    """Return images in [0, 1], lit and scaled like real ones, from free numbers (n, height, width)."""
-    images = torch.sigmoid(free) * real.lit.view(real.shape)
-    norms = images.flatten(1).norm(dim=1)
-    scaled: Tensor = images * (real.norm / norms)[:, None, None]
-    return scaled.clamp(max=1)
-
-
-def shift(images: Tensor, jitter: int) -> Tensor:
-    """Shift all images (n, height, width) by up to ``jitter`` pixels; what leaves comes in opposite."""
-    offsets = torch.randint(-jitter, jitter + 1, (2,)).tolist()
-    return images.roll(offsets, dims=(1, 2))
-
-
-def total_variation(images: Tensor) -> Tensor:
-    """Return the mean absolute difference between neighbours, (n,), of images (n, height, width)."""
-    down = images.diff(dim=1).abs().flatten(1).mean(dim=1)
-    across = images.diff(dim=2).abs().flatten(1).mean(dim=1)
-    return down + across
-
-
-@contextmanager
-def read_preactivations(network: FeedForwardNetwork, layer: int) -> Iterator[Callable[[], Tensor]]:
-    """Hook a layer; yield a function that returns its pre-activations in the latest forward pass.
-
-    The hook hands out the tensor itself: a copy would be cut from the graph and leave no gradient.
-    """
-    latest: list[Tensor] = []
-
-    def remember(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        latest[:] = [output]
-
-    handle = network.preactivation_module(layer).register_forward_hook(remember)
-    try:
-        yield lambda: latest[0]
-    finally:
-        handle.remove()
-
-
-def compute_preactivations(network: FeedForwardNetwork, layer: int, inputs: Tensor) -> Tensor:
-    """Return what ``layer`` computes before its ReLU, (n, units), for inputs (n, pixels)."""
-    rows = []
-    with torch.inference_mode(), read_preactivations(network.eval(), layer) as preactivations:
-        for batch in inputs.split(PREDICTION_BATCH):
-            network(as_float(batch))
-            rows.append(preactivations())
-    return torch.cat(rows)
-
-
-def maximize_units(
+def maximize(
     classifier: FeedForwardClassifier,
     layer: int,
-    units: list[int] | None,
-    images: NDArray[np.uint8],
+    targets: Targets,
+    run_data: RunData,
     options: MaximizeOptions,
+    progress: Progress | None = None,
+    *,
+    n_shown: int = SHOWN,
+    n_frames: int = 0,
 ) -> MaximizeResult:
-    """Find images that maximize units of a layer, all of them in one batch.
+    """Find images that maximize directions in a layer, all of them in one batch, and judge them.
 
     Parameters
     ----------
     classifier : FeedForwardClassifier
     layer : int
-    units : list of int or None
-        None for the mean of the layer.
-    images : ndarray of shape (n, height, width), uint8
-        Training images, which give the bounds and the scale.
+    targets : Targets
+    run_data : RunData
+        Its training part gives bounds and comparisons.
     options : MaximizeOptions
+    progress : Progress, optional
+    n_shown : int
+        How many real images of each sort to return.
+    n_frames : int
+        How many images to remember on the way.
     """
-    network, real = classifier.module_, RealImages.of(images)
-    flat = as_tensor(images.reshape(len(images), -1))
-    reached = _select(compute_preactivations(network, layer, flat), units)
-    spread = reached.std(dim=0).clamp(min=1e-6)
-
-    def objective(preactivations: Tensor) -> Tensor:
-        return _select(preactivations, units).diagonal() / spread
-
-    found = ascend(network, layer, objective, len(spread), real, options)
-    activations = _select(compute_preactivations(network, layer, found), units).diagonal()
-    probabilities = classifier.predict_proba(found.numpy())
-    scores = [
-        Score(
-            MEAN if units is None else units[i],
-            float(activations[i]),
-            float(reached[:, i].max()),
-            classifier.classes_[probabilities[i].argmax()].item(),
-            float(probabilities[i].max()),
-        )
-        for i in range(len(found))
-    ]
-    indices = np.array([MEAN_UNIT] if units is None else units, dtype=np.int64)
-    return MaximizeResult(layer, indices, found.view(-1, *real.shape).numpy(), scores)
-
-
-def _select(preactivations: Tensor, units: list[int] | None) -> Tensor:
-    """Return the columns (n, u) of the units, or the mean of the layer as one column."""
-    return preactivations.mean(dim=1, keepdim=True) if units is None else preactivations[:, units]
+    X, shape = torch.from_numpy(run_data.X_train), run_data.dataset.image_shape
+    layers = fold_batch_norm(classifier.module_)[:layer]
+    real = RealImages.of(X, shape, options.lit)
+    readout = AffineLayer(targets.directions @ layers[-1].weight, targets.directions @ layers[-1].bias)
+    responses = Responses.of([*layers[:-1], readout], X, n_shown)
+    most, least = (as_float(X[rows]).unflatten(2, shape) for rows in (responses.most, responses.least))
+    ascent = make_ascent(real, options)
+    # In units of its spread over real images, so that the penalties weigh the same for all.
+    scaled = targets.directions / responses.std.clamp(min=1e-6)[:, None]
+    objective = Objective.of(layers, scaled)
+    with seeded(options.seed):
+        starts = make_starts(real, most, ascent.parameterisation, options)
+        steps = np.rint(options.steps * np.linspace(0, 1, n_frames + 1) ** 2).astype(int).tolist()
+        climbed = climb(objective, ascent, starts, progress, steps[:-1])
+    frames = climbed.frames | ({options.steps: climbed.images} if n_frames else {})
+    return MaximizeResult(
+        layer,
+        np.array([NO_UNIT if unit is None else unit for unit in targets.units]),
+        climbed.images.numpy(),
+        most.numpy(),
+        least.numpy(),
+        score_images(classifier, layers, targets, run_data, responses, ascent, climbed),
+        {step: images.numpy() for step, images in frames.items()},
+    )
 
 
-@exclusive
-def run_maximize(
-    run: RunDirectory,
-    layer: int | None,
-    units: str | None,
-    options: MaximizeOptions,
-    progress: Progress,
-) -> MaximizeResult:
-    """Maximize units of a layer of a run's model.
+@dataclass(frozen=True)
+class Opened:
+    """A run's model and data, and a layer of the model."""
 
-    Writes maximize-layer<i>.npz, .json and .png.
+    classifier: FeedForwardClassifier
+    run_data: RunData
+    layer: int
+    names: list[list[str]]
 
-    Parameters
-    ----------
-    run : RunDirectory
-    layer : int or None
-        None for the output layer.
-    units : str or None
-        What :func:`~mnistffn.units.parse_units` reads, or "mean" for the layer's mean; None for all.
-    options : MaximizeOptions
-    progress : Progress
+
+def open_layer(run: RunDirectory, layer: int | None, progress: Progress) -> Opened:
+    """Open what is to be looked into.
 
     Raises
     ------
     RunDirectoryError
-        There is no model.
+        There is no model, or it does not fit the data.
     UsageError
-        There is no such layer or unit.
+        There is no such layer.
     """
-    from mnistffn.figures.maximize import draw_maximized
-
     classifier = FeedForwardClassifier.load(run.path / "model.pt")
     widths = classifier.module_.widths
     layer = len(widths) - 1 if layer is None else layer
     check_layer(layer, len(widths) - 1)
-    chosen = None if units == MEAN else parse_units(units, widths[layer])
     run_data = open_run_data(run, DataOptions(), None, progress)
-    check_fits(run_data.dataset, run_data.y_train, widths[0], classifier.classes_)
-    run.warn_if_stale(["model.pt"], run_data.record)
+    check_fits(run_data.dataset, run_data.dataset.labels, widths[0], classifier.classes_)
+    return Opened(classifier, run_data, layer, name_units(widths, classifier.classes_.tolist()))
+
+
+@exclusive
+def run_maximize(
+    run: RunDirectory, options: MaximizeOptions, progress: Progress, *, animate: bool = False
+) -> MaximizeResult:
+    """Maximize units of a layer of a run's model.
+
+    Writes maximize-layer<i>.npz, .json and .png, and with ``animate`` also .gif.
+
+    Parameters
+    ----------
+    run : RunDirectory
+    options : MaximizeOptions
+    progress : Progress
+    animate : bool
+        Also draw the ascent.
+
+    Raises
+    ------
+    RunDirectoryError
+        There is no model, or it does not fit the data.
+    UsageError
+        There is no such layer or unit.
+    """
+    from mnistffn.figures.maximize import draw_ascent, draw_maximized
+
+    opened = open_layer(run, options.layer, progress)
+    layer = opened.layer
+    targets = Targets.of(options.units, options.objectives, opened.names[layer - 1])
+    run.warn_if_stale(["model.pt"], opened.run_data.record)
     name = f"maximize-layer{layer}"
     with run.stage(
         name,
         command=f"maximize --layer {layer}",
-        options={"layer": layer, "units": units or "all", "device": "cpu"} | asdict(options),
+        options=asdict(options) | {"layer": layer, "device": "cpu"},
         reads=["model.pt"],
-        data=run_data.record,
+        data=opened.run_data.record,
     ) as stage:
-        images = run_data.dataset.images[run_data.split.train]
-        result = maximize_units(classifier, layer, chosen, images, options)
-        arrays = {"units": result.units, "images": result.images}
-        stage.write_arrays(f"{name}.npz", arrays)
-        scores = [asdict(score) for score in result.scores]
-        stage.write_json(f"{name}.json", {"layer": layer, "scores": scores})
-        names = (
-            [MEAN]
-            if chosen is None
-            else name_units(chosen, layer, widths, classifier.classes_.tolist())
+        n_frames = FRAMES if animate else 0
+        found = maximize(
+            opened.classifier, layer, targets, opened.run_data, options, progress, n_frames=n_frames
         )
-        heading = f"Maximizing images, {describe_layer(layer, widths)}"
-        stage.write_figure(f"{name}.png", draw_maximized(result.images, names, scores, heading))
-    return result
+        arrays = {"units": found.units, "images": found.images}
+        arrays |= {"most_real": found.most_real, "least_real": found.least_real}
+        stage.write_arrays(f"{name}.npz", arrays)
+        scores = [asdict(score) for score in found.scores]
+        stage.write_json(f"{name}.json", {"layer": layer, "scores": scores})
+        where = describe_layer(layer, opened.classifier.module_.widths)
+        figure = draw_maximized(found.rows(), scores, f"Maximizing images, {where}")
+        stage.write_figure(f"{name}.png", figure)
+        if animate:
+            animation = draw_ascent(found.frames, targets.names, f"Ascent, {where}")
+            stage.write(f"{name}.gif", animation)
+    return found

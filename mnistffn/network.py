@@ -128,13 +128,6 @@ class FeedForwardNetwork(nn.Module):
         logits: Tensor = self.output(activations)
         return logits
 
-    def preactivation_module(self, layer: int) -> nn.Module:
-        """Return the submodule whose output is what ``layer`` computes before its ReLU.
-
-        For a hidden layer this is its batch normalisation, for the last layer the logits.
-        """
-        return self.output if layer == self.n_layers else self.hidden[layer - 1].norm  # type: ignore[return-value]
-
 
 def fold_batch_norm(network: FeedForwardNetwork) -> list[AffineLayer]:
     """Return every layer as the affine map that it is in evaluation mode.
@@ -150,6 +143,26 @@ def fold_batch_norm(network: FeedForwardNetwork) -> list[AffineLayer]:
     with torch.no_grad():
         layers = [_fold(layer) for layer in network.hidden]  # type: ignore[arg-type]
     return [*layers, AffineLayer(network.output.weight.detach(), network.output.bias.detach())]
+
+
+def propagate(layers: Sequence[AffineLayer], inputs: Tensor) -> list[Tensor]:
+    """Return the pre-activations of every layer, the last one's (the logits, of a whole network) too.
+
+    Parameters
+    ----------
+    layers : sequence of AffineLayer
+        From :func:`fold_batch_norm`, or the first of them.
+    inputs : Tensor of shape (n, inputs of the first), float32
+
+    Returns
+    -------
+    list of Tensor of shape (n, units of the layer), float32
+    """
+    found: list[Tensor] = []
+    for weight, bias in layers:
+        below = found[-1].relu() if found else inputs
+        found.append(torch.addmm(bias, below, weight.T))
+    return found
 
 
 def _fold(layer: HiddenLayer) -> AffineLayer:

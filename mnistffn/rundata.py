@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data import Dataset, Split, describe_balance, load_dataset, split_labels
+from mnistffn.data.cache import read_cache, write_cache
 from mnistffn.data.dataset import hash_file
 from mnistffn.data.orientation import Orientation
 from mnistffn.errors import RunDirectoryError, UsageError
@@ -91,7 +91,7 @@ def open_run_data(
     same_file = options.path is None or _has_hash(options.path, known.get("sha256", ""))
     orientation = options.orientation or (known.get("requested_orientation") if same_file else None)
     orientation = orientation or "auto"
-    dataset = load_dataset(path, orientation=orientation)
+    dataset = _load(run, path, orientation)
     test_size = options.test_size or known.get("test_size", TEST_SIZE)
     settled = known.get("sha256") == dataset.sha256 and known.get("test_size") == test_size
     split_seed = known["split_seed"] if settled or (known and seed is None) else seed or 0
@@ -167,20 +167,15 @@ def check_fits(
         raise RunDirectoryError(msg)
 
 
-def image_shape(run: RunDirectory, n_features: int) -> tuple[int, int]:
-    """Return height and width of the images that a model with ``n_features`` inputs was trained on.
-
-    Raises
-    ------
-    RunDirectoryError
-        Neither the manifest tells, nor are the images square.
-    """
-    known = run.manifest()["data"]
-    height, width = known["image_shape"] if known else (isqrt(n_features), isqrt(n_features))
-    if height * width != n_features:
-        msg = f"the model takes {n_features} pixels, but the run's images are {height} by {width}"
-        raise RunDirectoryError(msg)
-    return height, width
+def _load(run: RunDirectory, path: Path | None, orientation: Orientation) -> Dataset:
+    """Load a data set through the run's cache."""
+    if path is None:
+        return load_dataset(orientation=orientation)
+    dataset = read_cache(run.cache, path, orientation)
+    if dataset is None:
+        dataset = load_dataset(path, orientation=orientation)
+        run.write_cache(lambda file: write_cache(file, dataset, orientation))
+    return dataset
 
 
 def _has_hash(path: Path, sha256: str) -> bool:

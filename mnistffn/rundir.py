@@ -29,8 +29,9 @@ R = TypeVar("R")
 SCHEMA = 1
 MANIFEST = "run.json"
 LOCK = ".lock"
+CACHE = ".data.npz"
 TEMPORARY = ".tmp"
-LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|csv|npz|pt|png)\.\d+\.tmp")
+LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|csv|npz|pt|png|gif)\.\d+\.tmp")
 PACKAGES = ("mnistffn", "torch", "skorch", "scikit-learn", "scipy", "numpy", "matplotlib")
 
 
@@ -52,12 +53,8 @@ class Stage:
 
     def write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
         """Let ``write`` fill the file ``name``, and sync it to the disk."""
-        temporary = self.directory / f".{name}.{os.getpid()}{TEMPORARY}"
-        self.pending[name] = temporary
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
+        self.pending[name] = temporary = _name_temporary(self.directory / name)
+        _write_synced(temporary, write)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write ``content`` with the schema version in front."""
@@ -76,8 +73,9 @@ class Stage:
         self.write(name, lambda file: savez_compressed(file, **arrays))
 
     def write_figure(self, name: str, figure: Any) -> None:
-        """Write a matplotlib figure as PNG."""
-        self.write(name, lambda file: figure.savefig(file, format="png"))
+        """Write a matplotlib figure as PNG, which is packed in half the time by a fifth less."""
+        fast = {"compress_level": 1}
+        self.write(name, lambda file: figure.savefig(file, format="png", pil_kwargs=fast))
 
     def discard(self) -> None:
         """Remove what was written so far."""
@@ -96,6 +94,7 @@ class RunDirectory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.cache = self.path / CACHE
 
     def manifest(self) -> dict[str, Any]:
         """Return the content of ``run.json``, or an empty manifest where there is none.
@@ -136,6 +135,15 @@ class RunDirectory:
             msg = f"{path} is not of schema {SCHEMA}: remove it and run its command again"
             raise RunDirectoryError(msg)
         return content
+
+    def write_cache(self, write: Callable[[BinaryIO], object]) -> None:
+        """Let ``write`` fill the cache, which no stage counts on; do without if that fails."""
+        temporary = _name_temporary(self.cache)
+        try:
+            _write_synced(temporary, write)
+            temporary.replace(self.cache)
+        except OSError:
+            temporary.unlink(missing_ok=True)
 
     @contextmanager
     def stage(
@@ -290,7 +298,8 @@ class RunDirectory:
             try:
                 yield
             finally:
-                if is_new and [path.name for path in self.path.iterdir()] == [LOCK]:
+                if is_new and {path.name for path in self.path.iterdir()} <= {LOCK, CACHE}:
+                    self.cache.unlink(missing_ok=True)
                     (self.path / LOCK).unlink()
                     self.path.rmdir()
 
@@ -306,6 +315,17 @@ def exclusive(
             return function(run, *args, **kwargs)
 
     return work
+
+
+def _name_temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+
+
+def _write_synced(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    with path.open("wb") as file:
+        write(file)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _check_manifest(manifest: Mapping[str, Any]) -> None:

@@ -1,9 +1,14 @@
 """From what a user writes about layers and units to indices."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from mnistffn.errors import UsageError
+
+MEAN = "mean"
+TERM = re.compile(r"([+-]?)(?:(\d+(?:\.\d*)?)\*)?(\d+)")
+OBJECTIVE = re.compile(rf"{TERM.pattern}(?:(?=[+-]){TERM.pattern})*")
 
 
 def check_layer(layer: int, n_layers: int) -> None:
@@ -13,15 +18,15 @@ def check_layer(layer: int, n_layers: int) -> None:
         raise UsageError(msg)
 
 
-def parse_units(text: str | None, n_units: int) -> list[int]:
-    """Return the units that ``text`` names, in its order.
+def parse_units(text: str | None, names: Sequence[str]) -> list[int]:
+    """Return the units that ``text`` names, in its order, as indices from 0.
 
     Parameters
     ----------
     text : str or None
-        Indices from 0 and ranges, both ends included; None for all units.
-    n_units : int
-        Units of the layer.
+        Names and ranges, both ends included; None for all units.
+    names : sequence of str
+        Of the layer's units, see :func:`name_units`.
 
     Raises
     ------
@@ -30,25 +35,69 @@ def parse_units(text: str | None, n_units: int) -> list[int]:
 
     Examples
     --------
-    >>> parse_units("0,3,5-7", 10)
+    >>> parse_units("0,3,5-7", [str(unit) for unit in range(10)])
     [0, 3, 5, 6, 7]
     """
     if text is None or text == "all":
-        return list(range(n_units))
-    units = [unit for part in text.split(",") for unit in _parse_part(part.strip(), text)]
-    if outside := [unit for unit in units if unit >= n_units]:
-        msg = f"there is no unit {outside[0]}: the layer has units 0 to {n_units - 1}"
-        raise UsageError(msg)
-    return list(dict.fromkeys(units))
+        return list(range(len(names)))
+    found = [name for part in text.split(",") for name in _parse_part(part.strip(), text)]
+    return list(dict.fromkeys(_find(name, names) for name in found))
 
 
-def _parse_part(part: str, text: str) -> range:
+def _parse_part(part: str, text: str) -> list[str]:
     first, dash, last = part.partition("-")
     if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
         msg = f"units {text!r} cannot be read: write indices and ranges such as 0,3,5-9"
         raise UsageError(msg)
     # A range that starts beyond any layer must not be spelled out: 0-999999999999 is a typing error.
-    return range(int(first), min(int(last or first), int(first) + 10**6) + 1)
+    return [str(n) for n in range(int(first), min(int(last or first), int(first) + 10**6) + 1)]
+
+
+def parse_objective(text: str, names: Sequence[str]) -> list[float]:
+    """Return the direction in a layer that ``text`` describes: a weight for every unit.
+
+    Parameters
+    ----------
+    text : str
+        Units with their weights, such as ``17``, ``4-9`` or ``0.5*3+2*7``; or ``mean``.
+    names : sequence of str
+        Of the layer's units, see :func:`name_units`.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read, names a unit that the layer does not have, or weighs nothing.
+
+    Examples
+    --------
+    >>> parse_objective("2-0.5*0", ["0", "1", "2"])
+    [-0.5, 0.0, 1.0]
+    >>> parse_objective("mean", ["0", "1"])
+    [0.5, 0.5]
+    """
+    if text == MEAN:
+        return [1 / len(names)] * len(names)
+    compact = "".join(text.split())
+    if not OBJECTIVE.fullmatch(compact):
+        msg = (
+            f"objective {text!r} cannot be read: write {MEAN}, or a weighted sum such as 4-9 or 0.5*3+7"
+        )
+        raise UsageError(msg)
+    weights = [0.0] * len(names)
+    for sign, weight, name in TERM.findall(compact):
+        weights[_find(name, names)] += float(f"{sign}{weight or 1}")
+    if not any(weights):
+        msg = f"objective {text!r} weighs nothing"
+        raise UsageError(msg)
+    return weights
+
+
+def _find(name: str, names: Sequence[str]) -> int:
+    try:
+        return names.index(str(int(name)))
+    except ValueError:
+        msg = f"there is no unit {name}: the layer has units {names[0]} to {names[-1]}"
+        raise UsageError(msg) from None
 
 
 def describe_layer(layer: int, widths: Sequence[int]) -> str:
@@ -65,10 +114,15 @@ def describe_layer(layer: int, widths: Sequence[int]) -> str:
     return f"layer {layer}{output} of {'-'.join(map(str, widths))}"
 
 
-def name_units(
-    units: Sequence[int], layer: int, widths: Sequence[int], classes: Sequence[Any]
-) -> list[str]:
-    """Return how a picture calls units: output units by their class, all others by their index."""
-    if layer < len(widths) - 1:
-        return [str(unit) for unit in units]
-    return [str(classes[unit]) for unit in units]
+def name_units(widths: Sequence[int], classes: Sequence[Any]) -> list[list[str]]:
+    """Return how pictures and users call the units of every layer, the first layer first.
+
+    Those of the output layer by their class, all others by their index from 0.
+
+    Examples
+    --------
+    >>> name_units([64, 3, 2], [7, 9])
+    [['0', '1', '2'], ['7', '9']]
+    """
+    hidden = [[str(unit) for unit in range(width)] for width in widths[1:-1]]
+    return [*hidden, [str(label) for label in classes]]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ FILES = {
     "search": ["params.json", "search.csv", "search.png"],
     "train": ["model.pt", "history.csv", "curves.png", "augmented.png"],
     "evaluate": ["metrics.json", "predictions.npz", "examples.png", "confusion.png"],
-    "fields": ["fields-layer3.npz", "fields-layer3.png"],
+    "fields": ["fields-layer3.npz", "fields-layer3.json", "fields-layer3.png"],
     "maximize": ["maximize-layer3.npz", "maximize-layer3.json", "maximize-layer3.png"],
 }
 
@@ -141,9 +142,22 @@ def test_bad_data_give_one_line_and_code_4(
         (("fields", "--layer", "x"), 2, "should be a valid integer"),
         (("fields", "--units", "10"), 2, "no unit 10"),
         (("fields", "--units", "1-"), 2, "cannot be read"),
+        (("fields", "--kind", "weights"), 2, "kind='weights' must be one of filter, gradient"),
+        (("fields", "--sort", "size"), 2, "sort='size' must be one of unit, class"),
+        (("fields", "--kind", "filter", "--sort", "average"), 2, "add --kind average"),
+        (("fields", "--top", "0"), 2, "top=0 must be at least 1"),
         (("maximize", "--layer", "0"), 2, "no layer 0"),
         (("maximize", "--units", "3,77"), 2, "no unit 77"),
         (("maximize", "--steps", "0"), 2, "steps=0"),
+        (("maximize", "--start", "black"), 2, "start='black' must be one of noise, mean, real"),
+        (("maximize", "--pixels", "any"), 2, "pixels='any' must be one of sigmoid, free"),
+        (("maximize", "--restarts", "0"), 2, "restarts=0 must be at least 1"),
+        (("maximize", "--norm", "nan"), 2, "norm=nan must be above 0"),
+        (("maximize", "--objective", "4--9"), 2, "objective '4--9' cannot be read"),
+        (("maximize", "--objective", "4-44"), 2, "no unit 44"),
+        (("maximize", "--card"), 2, "--card needs --units"),
+        (("maximize", "--card", "--units", "3", "--animate"), 2, "--card needs --units"),
+        (("maximize", "--lit", "0.9999"), 4, "there is nothing to hold an image to"),
         (("train", "--hidden", "a,b"), 2, "'a,b' is no list of layer sizes"),
         (("train", "--hidden", "0"), 2, "hidden=(0,) must be"),
         (("train", "--hidden", "5", "--dropout", "1"), 2, "dropout=1.0 must be"),
@@ -368,3 +382,42 @@ def test_what_is_searched_with_another_schedule_can_be_trained(tmp_path: Path) -
         result = invoke("train", "-r", tmp_path, "--epochs", 2, "--json")
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)["parameters"]["schedule"] == schedule
+
+
+def test_fields_prints_a_table_of_the_units_asked_for_in_order(trained_run: Path) -> None:
+    result = invoke("fields", "-r", trained_run, "--layer", 2, "--sort", "on", "--top", 4)
+    assert result.exit_code == 0, result.output
+    title, header, *rows = result.stdout.splitlines()
+    assert title.startswith("layer 2; under each kind its R²")
+    assert header.split()[-4:] == ["filter", "gradient", "average", "pattern"]
+    shares = [float(re.search(r"(\d+\.\d)%", row)[1]) for row in rows]
+    assert len(shares) == 4
+    assert shares == sorted(shares, reverse=True)
+    content = json.loads(invoke("fields", "-r", trained_run, "--layer", 2, "--json").stdout)
+    assert len(content["units"]) == 12
+    assert {"name", "prefers", "selectivity", "on", "dead", "outgoing", "ablation", "r2"} < set(
+        content["units"][0]
+    )
+
+
+def test_one_kind_can_be_drawn_alone(trained_run: Path) -> None:
+    result = invoke("fields", "-r", trained_run, "--kind", "pattern", "--kind", "filter", "-q")
+    assert result.stdout.splitlines()[1].split()[-2:] == ["pattern", "filter"]
+    with np.load(trained_run / "fields-layer3.npz") as arrays:
+        assert set(arrays) == {"units", "lit", "pattern", "pattern_image", "filter"}
+
+
+def test_objectives_cards_and_animations_are_written_and_named(trained_run: Path) -> None:
+    fast = ("--steps", 30, "-r", trained_run)
+    result = invoke("maximize", "--objective", "4-9", "-o", "mean", "--animate", *fast)
+    assert result.exit_code == 0, result.output
+    assert [row.split()[0] for row in result.stdout.splitlines()[2:]] == ["4-9", "mean"]
+    assert str(trained_run / "maximize-layer3.gif") in result.stderr
+    result = invoke("maximize", "--layer", 2, "--units", "7,3", "--card", *fast)
+    assert result.exit_code == 0, result.output
+    for unit in (7, 3):
+        assert str(trained_run / f"card-layer2-unit{unit}.png") in result.stderr
+    assert not (trained_run / "maximize-layer2.npz").exists()
+    invoke("train", "-r", trained_run, *SMALL)
+    stale = invoke("fields", "-r", trained_run).stderr
+    assert "mnistffn maximize --layer 2 --units 7 --card" in stale, "the command to run again"

@@ -4,14 +4,18 @@ import io
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
+from PIL import Image
 
+from mnistffn.figures.card import draw_card
 from mnistffn.figures.evaluate import draw_confusion, draw_examples
 from mnistffn.figures.fields import draw_fields
-from mnistffn.figures.maximize import draw_maximized
+from mnistffn.figures.maximize import draw_ascent, draw_maximized, find_range
+from mnistffn.figures.mosaic import Tiles, draw_mosaic
 from mnistffn.figures.robustness import draw_adversaries, draw_robustness
 from mnistffn.figures.search import draw_search
 from mnistffn.figures.train import draw_augmented, draw_curves
@@ -19,17 +23,47 @@ from mnistffn.figures.train import draw_augmented, draw_curves
 generator = np.random.default_rng(0)
 
 
+SCORE = {
+    "activation": 1234.5, "best_real": 1000.1, "ratio": 1.23, "rank": 360, "predicted": 9,
+    "probability": 1.0, "neighbours_predicted": 8, "neighbours_probability": 0.4, "distance": 12.3,
+    "distance_rank": 0.998, "agreement": -0.97, "survival": 0.88,
+}  # fmt: skip
+PROBLEM = "not reached: a training image excites it more"
+KINDS = ("filter", "gradient", "average", "pattern")
+
+
 def maximized(n: int, side: int = 28) -> Figure:
-    score = {"activation": 1234.5, "best_real": 1000.1, "predicted": 9, "probability": 1.0}
-    images = generator.random((n, side, side), np.float32)
-    return draw_maximized(images, [str(unit) for unit in range(n)], [score] * n, "Maximizing images")
+    scores = [
+        SCORE | {"objective": str(unit), "problem": (None, PROBLEM)[unit % 2]} for unit in range(n)
+    ]
+    names = ("maximizing", "most 1", "most 2", "least 1", "least 2")
+    rows = {name: generator.random((n, side, side), np.float32) for name in names}
+    return draw_maximized(rows, scores, "Maximizing images")
 
 
-def fields(n: int, side: int = 28) -> Figure:
-    filters = generator.normal(size=(n, side, side)).astype(np.float32)
-    return draw_fields(
-        filters, [str(unit) for unit in range(n)], "Receptive fields, layer 1 of 784-360-10"
-    )
+def describe(unit: int, kinds=KINDS) -> dict[str, object]:
+    return {
+        "name": str(unit), "prefers": [9, 8, 7, 6, 5], "on": 0.999, "dead": False, "selectivity": 0.55,
+        "ablation": -0.1234, "outgoing": [("359", -12.34), ("9", 1.5)], "unit": unit,
+        "class_means": list(range(10)), "r2": dict.fromkeys(kinds, -0.004) | {"pattern": None},
+    }  # fmt: skip
+
+
+def fields(n: int, side: int = 28, kinds=KINDS) -> Figure:
+    images = {kind: generator.normal(size=(n, side, side)).astype(np.float32) for kind in kinds}
+    if "pattern" in kinds:
+        images["pattern_image"] = generator.random((n, side, side), np.float32)
+    lit = generator.random((side, side)) > 0.2
+    units = [describe(unit, kinds) for unit in range(n)]
+    return draw_fields(images, lit, units, "Receptive fields, layer 1 of 784-360-10")
+
+
+def card(*, is_output: bool = False) -> Figure:
+    arrays = {kind: generator.normal(size=(28, 28)).astype(np.float32) for kind in KINDS}
+    arrays |= {"lit": np.ones((28, 28)), "maximizing": generator.random((28, 28), np.float32)}
+    arrays |= {name: generator.random((8, 28, 28), np.float32) for name in ("most_real", "least_real")}
+    content = describe(17) | {"classes": list(range(10)), "score": SCORE | {"problem": PROBLEM}}
+    return draw_card(arrays, content | {"outgoing": []} if is_output else content, "Unit 17 of layer 2")
 
 
 def examples(n: int = 12) -> Figure:
@@ -91,13 +125,22 @@ FIGURES = {
     "adversaries of two classes": lambda: adversaries(2),
     "no adversaries": lambda: adversaries(0),
     "augmented": lambda: draw_augmented(np.ones((28, 8, 8), "f"), np.ones((28, 8, 8), "f")),
+    "card": card,
+    "card of an output": lambda: card(is_output=True),
     "fields 1": lambda: fields(1),
+    "fields 12": lambda: fields(12),
+    "fields 13": lambda: fields(13),
+    "fields 60": lambda: fields(60),
+    "fields 100 of one kind": lambda: fields(100, kinds=("average",)),
+    "fields 20 of three kinds": lambda: fields(20, kinds=("filter", "gradient", "average")),
     "fields 10": lambda: fields(10),
     "fields 187": lambda: fields(187),
     "fields 360": lambda: fields(360),
     "fields 5 of 8 by 8": lambda: fields(5, 8),
     "maximize 1": lambda: maximized(1),
     "maximize 10": lambda: maximized(10),
+    "maximize 12": lambda: maximized(12),
+    "maximize 13": lambda: maximized(13),
     "maximize 60": lambda: maximized(60),
     "maximize 360": lambda: maximized(360),
     "examples": examples,
@@ -144,32 +187,87 @@ def pixels(figure: Figure) -> np.ndarray:
     return imread(buffer)[..., :3]
 
 
+def draw_field(field: np.ndarray, lit: np.ndarray | None = None) -> np.ndarray:
+    everywhere = np.ones(field.shape[1:], bool)
+    unit = describe(0, ("filter",)) | {"r2": {"filter": 1.0}}
+    shown = draw_fields({"filter": field}, everywhere if lit is None else lit, [unit] * len(field), "")
+    return pixels(shown)
+
+
 def test_fields_are_drawn_upright_with_blue_below_and_red_above_zero() -> None:
     field = np.zeros((1, 8, 8), np.float32)
     field[0, :2, :2], field[0, -2:, -2:] = 1, -1
-    page = pixels(draw_fields(field, ["0"], "heading"))
+    page = draw_field(field)
     red = np.argwhere((page[..., 0] > 0.35) & (page[..., 2] < 0.2))
     blue = np.argwhere((page[..., 2] > 0.3) & (page[..., 0] < 0.1))
-    left = page.shape[1] / 2
+    left = 0.55 * page.shape[1]
     red, blue = red[red[:, 1] < left], blue[blue[:, 1] < left]  # without the colour bar
     assert red[:, 0].mean() < blue[:, 0].mean()
     assert red[:, 1].mean() < blue[:, 1].mean()
 
 
+def test_pixels_that_are_never_lit_are_grey() -> None:
+    lit = np.ones((8, 8), bool)
+    lit[6:] = False
+    grey = np.isclose(draw_field(np.zeros((1, 8, 8), np.float32), lit), 224 / 255, atol=0.002).all(
+        axis=2
+    )
+    some, all_lit = grey.sum(), np.isclose(draw_field(np.zeros((1, 8, 8), np.float32)), 224 / 255).sum()
+    assert some > 1000 > all_lit
+    height, width = (np.sum(grey.sum(axis=axis) > 20) for axis in (1, 0))
+    assert height == pytest.approx(width / 4, abs=2), "two rows of eight"
+
+
 def test_maximizing_images_are_drawn_upright() -> None:
     image = np.zeros((1, 8, 8), np.float32)
     image[0, :2, :4] = 0.5
-    score = {"activation": 1.0, "best_real": 1.0, "predicted": 1, "probability": 1.0}
-    page = pixels(draw_maximized(image, ["0"], [score], ""))
+    page = pixels(
+        draw_maximized({"maximizing": image}, [SCORE | {"objective": "0", "problem": None}], "")
+    )
     gray = np.argwhere(np.abs(page - 0.5).max(axis=2) < 0.03)
     dark = np.argwhere(page.max(axis=2) < 0.02)
     assert (gray.mean(axis=0) < dark.mean(axis=0) - 20).all(), "the gray corner is the upper left one"
 
 
-def test_all_fields_share_one_scale_that_is_symmetric_about_zero() -> None:
-    filters = np.concatenate([np.full((1, 8, 8), 3.0), np.full((1, 8, 8), -1.0)]).astype(np.float32)
-    (image,) = draw_fields(filters, ["0", "1"], "").axes[0].get_images()
-    assert image.get_clim() == pytest.approx((-3, 3), rel=1e-3)
-    assert draw_fields(np.zeros((1, 8, 8), np.float32), ["0"], "").axes[0].get_images()[
-        0
-    ].get_clim() == (-1, 1)
+def test_a_kinds_units_share_a_scale_and_kinds_do_not() -> None:
+    strong = np.concatenate([np.full((1, 8, 8), 4.0), np.full((1, 8, 8), -2.0)]).astype(np.float32)
+    units = [describe(0, ("filter", "average")) for _ in range(2)]
+    for factor in (1, 100):
+        kinds = {"filter": strong, "average": factor * strong}
+        page = pixels(draw_fields(kinds, np.ones((8, 8), bool), units, ""))
+        flat = page[:, : int(0.75 * page.shape[1])].reshape(-1, 3)
+        counts = [np.isclose(flat, color, atol=0.01).all(axis=1).sum() for color in ENDS]
+        assert min(counts) > 10000, "4 is at the end of the scale, -2 in the middle of its other half"
+        assert counts[0] == pytest.approx(counts[1], rel=0.05)
+
+
+ENDS = [np.array(colormaps["RdBu_r"](value)[:3]) for value in (1.0, 0.25)]
+
+
+def test_free_pixels_are_drawn_about_a_middle_grey() -> None:
+    assert find_range(np.array([0.0, 1])) == (0, 1)
+    assert find_range(np.array([-0.5, 0.25])) == (-0.5, 0.5)
+    assert find_range(np.array([0.0, 3])) == (-3, 3)
+
+
+def test_every_pixel_of_a_mosaic_is_a_square_of_the_same_size() -> None:
+    image = np.indices((8, 8)).sum(axis=0)[None] % 2
+    page = pixels(draw_mosaic(Tiles(image.astype("f"), 1, [""]), "", cmap="gray", vmin=0, vmax=1))
+    dark = page.max(axis=2) < 0.5
+    row = dark[np.flatnonzero(dark.any(axis=1))[5]]
+    edges = np.flatnonzero(np.diff(row.astype(int)))
+    assert len(set(np.diff(edges))) == 1
+    assert dark.sum() == 32 * np.diff(edges)[0] ** 2
+
+
+def test_the_frames_of_an_ascent_come_in_order() -> None:
+    frames = {step: np.full((2, 8, 8), step / 100, np.float32) for step in (100, 0, 50)}
+    file = io.BytesIO()
+    draw_ascent(frames, ["3", "4"], "Ascent")(file)
+    with Image.open(file) as picture:
+        brightness = []
+        for frame in range(picture.n_frames):
+            picture.seek(frame)
+            brightness.append(np.asarray(picture.convert("L")).mean())
+    assert len(brightness) == 3
+    assert brightness == sorted(brightness)

@@ -10,7 +10,6 @@ from mnistffn.rundata import (
     DataOptions,
     RunData,
     check_fits,
-    image_shape,
     open_run_data,
     open_test_images,
 )
@@ -111,17 +110,57 @@ def test_images_and_labels_that_a_model_does_not_know_are_refused(run: RunDirect
     check_fits(dataset, np.array([3]), 64, np.arange(8))
 
 
-def test_the_image_shape_comes_from_the_manifest_or_is_square(run: RunDirectory) -> None:
-    assert image_shape(run, 784) == (28, 28)
-    with pytest.raises(RunDirectoryError):
-        image_shape(run, 783)
-    settle(run)
-    assert image_shape(run, 64) == (8, 8)
-    with pytest.raises(RunDirectoryError):
-        image_shape(run, 784)
-
-
 @pytest.mark.parametrize("test_size", [0, 1, -0.5, 3])
 def test_a_test_size_out_of_range_is_refused(test_size: float) -> None:
     with pytest.raises(UsageError, match="test_size"):
         DataOptions(test_size=test_size)
+
+
+def test_a_file_is_decoded_once_and_then_read_from_the_cache(
+    run: RunDirectory, digits_mat: Path, recorder, monkeypatch
+) -> None:
+    run.path.mkdir()
+    first = open_run_data(run, DataOptions(digits_mat), None, Progress())
+    assert run.cache.is_file()
+    monkeypatch.setattr("mnistffn.rundata.load_dataset", None)  # a call would fail
+    second = open_run_data(run, DataOptions(digits_mat), None, recorder)
+    np.testing.assert_array_equal(second.dataset.images, first.dataset.images)
+    np.testing.assert_array_equal(second.dataset.labels, first.dataset.labels)
+    assert second.dataset.images.dtype == np.uint8
+    assert second.record == first.record
+    assert "column-major (agreement with upright digits" in recorder.notes[1]
+
+
+def test_a_cache_of_another_file_or_orientation_or_a_damaged_one_is_not_used(
+    run: RunDirectory, digits_mat: Path, write_mat
+) -> None:
+    run.path.mkdir()
+    expected = open_run_data(run, DataOptions(digits_mat), None, Progress()).dataset.images
+    turned = open_run_data(run, DataOptions(digits_mat, orientation="row-major"), None, Progress())
+    np.testing.assert_array_equal(turned.dataset.images, expected.mT)
+    other = open_run_data(run, DataOptions(write_mat()), None, Progress())
+    assert len(other.dataset.labels) == 40
+    for damage in (b"", b"PK", run.cache.read_bytes()[:-20], b"no archive"):
+        run.cache.write_bytes(damage)
+        found = open_run_data(run, DataOptions(digits_mat), None, Progress())
+        np.testing.assert_array_equal(found.dataset.images, expected)
+    whole = bytearray(run.cache.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    run.cache.write_bytes(whole)
+    found = open_run_data(run, DataOptions(digits_mat), None, Progress())
+    np.testing.assert_array_equal(found.dataset.images, expected)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(run: RunDirectory, digits_mat: Path) -> None:
+    run.cache.mkdir(parents=True)
+    assert len(open_run_data(run, DataOptions(digits_mat), None, Progress()).dataset.labels) == 1797
+    assert [path.name for path in run.path.iterdir()] == [run.cache.name]
+
+
+def test_a_run_directory_that_nothing_came_of_is_removed_with_its_cache(
+    run: RunDirectory, digits_mat: Path
+) -> None:
+    with run.locked():
+        open_run_data(run, DataOptions(digits_mat), None, Progress())
+        assert run.cache.is_file()
+    assert not run.path.exists()

@@ -3,6 +3,7 @@
 Nothing here imports torch before a command runs, so that ``--help`` answers at once.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -42,6 +43,7 @@ class CommandGroup(TyperGroup):
             code = _report(f"unexpected {message}", MnistffnError.exit_code)
         if code == INTERRUPTED:
             _report("interrupted; run the same command to start again", INTERRUPTED)
+        gc.freeze()  # the last collection would look through all of torch: 0.2 s
         sys.exit(code or 0)
 
 

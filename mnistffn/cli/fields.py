@@ -1,38 +1,86 @@
 """The face of the receptive fields."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mnistffn.cli import options as opt
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mnistffn.fields import FieldsResult
+
+ROWS = 20
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
-        "mnistffn fields --layer 1", "mnistffn fields --layer 2 --units 0,3,5-9"
+        "mnistffn fields --layer 1 --sort ablation --top 60",
+        "mnistffn fields --layer 2 --units 0,3,5-9 --kind pattern",
     )
     app.command(epilog=examples)(fields)
 
 
 def fields(
     layer: opt.LayerOption = None,
-    units: Annotated[
+    units: opt.UnitsOption = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to draw: filter, gradient, average or pattern. Repeatable.", show_default="all"
+        ),
+    ] = None,
+    sort: Annotated[
         str | None,
-        typer.Option("--units", "-u", help="Units from 0, such as 0,3,5-9.", show_default="all"),
+        typer.Option(
+            help="Order of the units: unit, class (that it prefers), selectivity, on (how often), "
+            "outgoing (strongest weight), ablation (what accuracy loses), or a kind: by its R².",
+            show_default="as named",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(help="Only the first of them; without --sort by ablation.", show_default="all"),
     ] = None,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     no_color: opt.NoColorOption = False,
 ) -> None:
-    """Draw the receptive fields of a layer: the weights propagated from the pixels to its units."""
-    from mnistffn.cli.terminal import Terminal
-    from mnistffn.fields import run_fields
+    """Draw the receptive fields of a layer, and measure what its units do.
 
+    Four kinds: the weights propagated as if there were no ReLU (filter) and with the ReLUs as they are
+    (gradient), the mean of the images that turn a unit on (average), and what goes with its activation
+    (pattern). R² says how far to trust each.
+    """
+    from mnistffn.cli.terminal import Terminal
+    from mnistffn.fieldmaps import KINDS
+    from mnistffn.fields import FieldsOptions, run_fields, summarise
+
+    chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kind or KINDS)), sort, top)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
-        result = run_fields(terminal.run, layer, units)
-        picture = terminal.run.path / f"fields-layer{result.layer}.png"
-        terminal.show(f"{len(result.units)} receptive fields of layer {result.layer} in {picture}")
-        content = {"layer": result.layer, "units": result.units.tolist()}
+        result = run_fields(terminal.run, chosen, terminal)
+        terminal.show(_make_table(result))
+        content = {"layer": result.layer, "units": summarise(result)}
         terminal.finish(f"fields-layer{result.layer}", content, f"maximize --layer {result.layer}")
+
+
+def _make_table(result: "FieldsResult") -> "Table":
+    from mnistffn.cli.terminal import make_table
+
+    rows = [
+        [
+            unit.name,
+            " ".join(str(label) for label in unit.prefers[:4]),
+            f"{unit.selectivity:.2f}",
+            "dead" if unit.dead else f"{100 * unit.on:.1f}%",
+            f"{100 * unit.ablation:.2f}",
+            *(f"{values[row]:.3f}" for values in result.r2.values()),
+        ]
+        for row, unit in enumerate(result.statistics[:ROWS])
+    ]
+    columns = ["unit", "prefers", "selectivity", "on", "points lost without", *result.r2]
+    shown = "" if len(rows) == len(result.units) else f", the first {ROWS} of {len(result.units)} units"
+    return make_table(columns, rows, f"layer {result.layer}{shown}; under each kind its R²")

@@ -1,5 +1,6 @@
 """The face of the activation maximization."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from mnistffn.cli import options as opt
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mnistffn.maximize import MaximizeResult
+    from mnistffn.scorecard import Score
 
 ROWS = 20
 
@@ -18,59 +19,129 @@ ROWS = 20
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
-        "mnistffn maximize --layer 3", "mnistffn maximize --layer 1 --units mean"
+        "mnistffn maximize --objective 4-9 --objective mean --animate",
+        "mnistffn maximize --layer 2 --units 17 --card",
     )
     app.command(epilog=examples)(maximize)
 
 
 def maximize(
     layer: opt.LayerOption = None,
-    units: Annotated[
-        str | None,
+    units: opt.UnitsOption = None,
+    objective: Annotated[
+        list[str] | None,
         typer.Option(
-            "--units",
-            "-u",
-            help="Units from 0, such as 0,3,5-9, or mean: the mean of the layer.",
-            show_default="all",
+            "--objective",
+            "-o",
+            help="Maximize a weighted sum of units, such as 4-9 or 0.5*3+17, or mean: that of the "
+            "layer. Repeatable.",
+            show_default=False,
         ),
     ] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write one page about every one of --units instead.")
+    ] = False,
+    animate: Annotated[bool, typer.Option("--animate", help="Write the ascent as a GIF too.")] = False,
     steps: Annotated[int, typer.Option(help="Steps of gradient ascent.")] = 256,
+    lr: Annotated[float, typer.Option(help="Learning rate of the ascent (Adam).")] = 0.1,
+    restarts: Annotated[int, typer.Option(help="Starts of every image; the best is kept.")] = 3,
+    start: Annotated[
+        str, typer.Option(help="Start from noise, the mean image, or a real image that excites most.")
+    ] = "noise",
+    pixels: Annotated[
+        str, typer.Option(help="sigmoid: in [0, 1]; free: bounded by the norm only.")
+    ] = "sigmoid",
+    norm: Annotated[
+        float, typer.Option(help="Norm of the image, in parts of the training images' median.")
+    ] = 1.0,
+    lit: Annotated[
+        float, typer.Option(help="Pixels lit in a smaller part of the training images stay dark.")
+    ] = 0.05,
+    total_variation: Annotated[
+        float, typer.Option(help="Weight of the penalty on total variation.")
+    ] = 4.0,
+    jitter: Annotated[
+        int | None,
+        typer.Option(help="Largest random shift at every step, in pixels.", show_default="side/14"),
+    ] = None,
     seed: Annotated[
         int,
-        typer.Option(min=0, max=2**32 - 1, metavar="<int>", help="Seed of the start and the shifts."),
+        typer.Option(min=0, max=2**32 - 1, metavar="<int>", help="Seed of the starts and the shifts."),
     ] = 0,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     no_color: opt.NoColorOption = False,
 ) -> None:
-    """Find the images that excite units most, by gradient ascent on the image."""
+    """Find the images that excite units most, by gradient ascent on the image, and judge them."""
     from mnistffn.cli.terminal import Terminal
     from mnistffn.maximize import MaximizeOptions, run_maximize
 
-    chosen = MaximizeOptions(steps=steps, seed=seed)
+    chosen = MaximizeOptions(
+        layer=layer,
+        units=units,
+        objectives=tuple(objective or ()),
+        steps=steps,
+        lr=lr,
+        pixels=pixels,
+        norm=norm,
+        lit=lit,
+        total_variation=total_variation,
+        jitter=jitter,
+        start=start,
+        restarts=restarts,
+        seed=seed,
+    )
+    if card and (units is None or objective or animate):
+        msg = "--card needs --units, and goes neither with --objective nor with --animate"
+        raise typer.BadParameter(msg)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
-        result = run_maximize(terminal.run, layer, units, chosen, terminal)
-        terminal.show(_make_table(result))
-        content = {"layer": result.layer, "scores": [asdict(score) for score in result.scores]}
-        terminal.finish(f"maximize-layer{result.layer}", content)
+        if card:
+            from mnistffn.card import run_cards
+
+            cards = run_cards(terminal.run, chosen, terminal)
+            layer, scores, stages = cards.layer, cards.scores, cards.stages
+        else:
+            result = run_maximize(terminal.run, chosen, terminal, animate=animate)
+            layer, scores, stages = result.layer, result.scores, [f"maximize-layer{result.layer}"]
+        terminal.show(_make_table(layer, scores))
+        content = {"layer": layer, "scores": [asdict(score) for score in scores]}
+        terminal.finish(stages, content)
 
 
-def _make_table(result: "MaximizeResult") -> "Table":
+def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
     from mnistffn.cli.terminal import make_table
 
     rows = [
         [
-            str(score.unit),
+            score.objective,
             f"{score.activation:.2f}",
-            f"{score.best_real:.2f}",
-            str(score.predicted),
-            f"{score.probability:.4f}",
+            _spell(score.ratio, ".2f"),
+            _spell(score.rank, "d"),
+            f"{score.predicted} ({score.probability:.2f})",
+            f"{score.neighbours_predicted} ({score.neighbours_probability:.1f})",
+            f"{100 * score.distance_rank:.0f}%",
+            _spell(score.agreement, ".2f"),
+            _spell(score.survival, ".0%"),
+            score.problem.split(":")[0] if score.problem else "",
         ]
-        for score in result.scores[:ROWS]
+        for score in scores[:ROWS]
     ]
-    shown = (
-        "" if len(rows) == len(result.scores) else f", the first {ROWS} of {len(result.scores)} units"
-    )
-    columns = ["unit", "activation", "best real image", "read as", "probability"]
-    return make_table(columns, rows, f"layer {result.layer}{shown}")
+    shown = "" if len(rows) == len(scores) else f", the first {ROWS} of {len(scores)}"
+    columns = [
+        "unit",
+        "activation",
+        "to best real",
+        "rank",
+        "read as",
+        "neighbours",
+        "nearer",
+        "agreement",
+        "shifted",
+        "problem",
+    ]
+    return make_table(columns, rows, f"layer {layer}{shown}")
+
+
+def _spell(value: float | None, form: str) -> str:
+    return "" if value is None else f"{value:{form}}"

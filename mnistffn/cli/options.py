@@ -55,6 +55,15 @@ LayerOption = Annotated[
         show_default=False,
     ),
 ]
+UnitsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--units",
+        "-u",
+        help="Units from 0, such as 0,3,5-9; classes, in the output layer.",
+        show_default="all",
+    ),
+]
 RecipeOption = Annotated[
     str | None,
     typer.Option(

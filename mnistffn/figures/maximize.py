@@ -1,34 +1,122 @@
-"""Pictures of maximizing images."""
+"""Pictures of maximizing images, and of the ascent to them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
-from mnistffn.figures.mosaic import draw_mosaic
+from mnistffn.figures.mosaic import (
+    MOST_CAPTIONS,
+    MOST_COLUMNS,
+    Tiles,
+    choose_columns,
+    draw_mosaic,
+    join_tiles,
+)
 
-# More captions than this would be too small to read.
-MOST_CAPTIONS = 60
+FRAME_SECONDS = 0.08
+LAST_SECONDS = 2.0
 
 
 def draw_maximized(
-    images: NDArray[np.float32],
-    names: Sequence[str],
-    scores: Sequence[Mapping[str, Any]],
-    heading: str,
+    rows: Mapping[str, NDArray[np.float32]], scores: Sequence[Mapping[str, Any]], heading: str
 ) -> Figure:
-    """Draw maximizing images (u, height, width) in [0, 1] with what the network makes of them.
+    """Draw maximizing images, their scorecards, and real images beside them.
 
-    Under each: its activation, that of the best training image, and the class that the network reads,
-    with its probability.
+    Up to a dozen stand in columns, more of them as rows of three: the maximizing image, the real image
+    that excites most and the one that excites least.
+
+    Parameters
+    ----------
+    rows : mapping of str to ndarray of shape (u, height, width), float32
+        By what they are; the first are the maximizing images.
+    scores : sequence of mapping
+        What maximize-layer<i>.json holds of every image.
+    heading : str
     """
-    captions = [
-        f"activation {score['activation']:.1f}\n"
-        f"best real image {score['best_real']:.1f}\n"
-        f"read as {score['predicted']} ({score['probability']:.2f})"
-        for score in scores
+    names = [score["objective"] for score in scores]
+    if len(scores) <= MOST_COLUMNS:
+        cards = ["\n".join(describe_score(score)) for score in scores]
+        captions = [*cards, *[""] * (len(scores) * (len(rows) - 1))]
+        titles = [*names, *captions[len(names) :]]
+        stacked = np.concatenate(list(rows.values()))
+        tiles = Tiles(stacked, len(scores), titles, captions, list(rows))
+    else:
+        kinds = [name for name in rows if name.endswith("1") or name == next(iter(rows))]
+        blocks = join_tiles([rows[kind] for kind in kinds], len(kinds))
+        cards = ["\n".join(describe_score(score, is_short=True)) for score in scores]
+        captions = cards if len(scores) <= MOST_CAPTIONS else []
+        tiles = Tiles(blocks, max(1, choose_columns(len(scores)) // 2), names, captions)
+        heading += f"\nside by side: {', '.join(kinds)}"
+    low, high = find_range(next(iter(rows.values())))
+    return draw_mosaic(tiles, heading, cmap="gray", vmin=low, vmax=high)
+
+
+def find_range(images: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the ends of the grey scale: 0 and 1, or what free pixels reach, as far on both sides."""
+    low, high = float(images.min()), float(images.max())
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    bound = max(-low, high)
+    return -bound, bound
+
+
+def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[str]:
+    """Return a scorecard in short lines."""
+    best = "" if score["ratio"] is None else f" = {score['ratio']:.0%} of best"
+    lines = [
+        f"{score['activation']:.1f}{best}",
+        f"read as {score['predicted']} ({score['probability']:.2f})",
+        f"neighbours {score['neighbours_predicted']} ({score['neighbours_probability']:.1f})",
     ]
-    shown = captions if len(images) <= MOST_CAPTIONS else None
-    return draw_mosaic(images, names, heading, captions=shown, cmap="gray", vmin=0, vmax=1)
+    spelled = {
+        "rank": "rank {}",
+        "distance_rank": "{:.0%} are nearer",
+        "agreement": "restarts agree {:.2f}",
+        "survival": "shift leaves {:.0%}",
+    }
+    if not is_short:
+        lines += [text.format(score[key]) for key, text in spelled.items() if score[key] is not None]
+    return lines + ([score["problem"].split(":")[0]] if score["problem"] else [])
+
+
+def draw_ascent(
+    frames: Mapping[int, NDArray[np.float32]], names: Sequence[str], heading: str
+) -> Callable[[BinaryIO], None]:
+    """Draw images on their way, and return what writes them to a file as a GIF.
+
+    Parameters
+    ----------
+    frames : mapping of int to ndarray of shape (u, height, width), float32
+        By the number of steps taken.
+    names : sequence of str
+    heading : str
+    """
+    last = frames[max(frames)]
+    low, high = find_range(last)
+    n_columns = choose_columns(len(last))
+    pictures = []
+    for step, images in sorted(frames.items()):
+        tiles = Tiles(images, n_columns, names)
+        figure = draw_mosaic(tiles, f"{heading}\nstep {step}", cmap="gray", vmin=low, vmax=high)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        page = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        pictures.append(Image.fromarray(page[..., :3]).convert("L"))
+    seconds = [FRAME_SECONDS] * (len(pictures) - 1) + [LAST_SECONDS]
+
+    def write(file: BinaryIO) -> None:
+        pictures[0].save(
+            file,
+            format="GIF",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=[round(1000 * second) for second in seconds],
+            loop=0,
+        )
+
+    return write

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from mnistffn.figures.mosaic import draw_mosaic
+from mnistffn.figures.mosaic import Tiles, choose_columns, draw_mosaic, join_tiles
 
 
 def draw_curves(history: Mapping[str, NDArray[np.float64]], best_epoch: int) -> Figure:
@@ -47,7 +47,7 @@ def draw_curves(history: Mapping[str, NDArray[np.float64]], best_epoch: int) -> 
 
 def draw_augmented(before: NDArray[np.float32], after: NDArray[np.float32]) -> Figure:
     """Draw images (n, height, width) in [0, 1], each beside itself as augmentation has distorted it."""
-    n, height, _ = before.shape
-    pairs = np.concatenate([before, np.full((n, height, 1), 0.5, np.float32), after], axis=2)
+    pairs = join_tiles([before, after], 2, filling=0.5)
+    tiles = Tiles(pairs, choose_columns(len(pairs)), [""] * len(pairs))
     heading = "Training images, and beside each what augmentation has made of it"
-    return draw_mosaic(pairs, [""] * n, heading, cmap="gray_r", vmin=0, vmax=1)
+    return draw_mosaic(tiles, heading, cmap="gray_r", vmin=0, vmax=1)

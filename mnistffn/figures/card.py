@@ -1,0 +1,129 @@
+"""A page about one unit."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
+
+from mnistffn.figures.fields import find_bound
+from mnistffn.figures.maximize import find_range
+from mnistffn.figures.mosaic import DPI, join_tiles
+
+KINDS = {
+    "filter": "weights, as if without ReLUs",
+    "gradient": "mean gradient by the pixels",
+    "average": "mean of what turns it on",
+    "pattern": "what goes with its activation",
+}
+POSITIVE, NEGATIVE, OTHER = "tab:red", "tab:blue", "0.6"
+
+
+def draw_card(
+    arrays: Mapping[str, NDArray[np.float32]], content: Mapping[str, Any], heading: str
+) -> Figure:
+    """Draw what is known of one unit.
+
+    Parameters
+    ----------
+    arrays, content : mapping
+        What card-layer<i>-unit<u>.npz and .json hold.
+    heading : str
+    """
+    layout = ConstrainedLayoutEngine(rect=(0.02, 0.02, 0.96, 0.96), hspace=0.06)
+    figure = Figure((11, 8.2), dpi=DPI, layout=layout)
+    figure.suptitle(heading, x=0.02, ha="left", fontsize=13)
+    bands: Any = figure.subfigures(3, 1, height_ratios=(3, 2.6, 3))
+    top, middle, bottom = bands
+    maximizing, *panels = top.subplots(1, 5)
+    _draw_gray(maximizing, arrays["maximizing"], find_range(arrays["maximizing"]))
+    maximizing.set_title(f"maximizing image\n{_describe_activation(content['score'])}", fontsize=9)
+    for axes, (kind, meaning) in zip(panels, KINDS.items(), strict=True):
+        _draw_field(axes, arrays[kind], arrays["lit"].astype(bool))
+        r2 = content["r2"][kind]
+        axes.set_title(f"{kind}: {'R² —' if r2 is None else f'R² {r2:.2f}'}\n{meaning}", fontsize=9)
+    for axes, name, title in zip(
+        middle.subplots(2, 1),
+        ("most_real", "least_real"),
+        ("training images that excite it most", "and least"),
+        strict=True,
+    ):
+        images = arrays[name]
+        strip = join_tiles([image[None] for image in images], len(images), filling=1.0)[0]
+        _draw_gray(axes, strip, (0.0, 1.0))
+        axes.set_title(title, fontsize=9, loc="left")
+    classes, outgoing, card = bottom.subplots(1, 3, width_ratios=(1.2, 1.2, 1))
+    _draw_classes(classes, content["class_means"], content["classes"])
+    _draw_outgoing(outgoing, content["outgoing"])
+    card.set_axis_off()
+    card.text(0, 1, "\n".join(_describe(content)), va="top", fontsize=9, linespacing=1.4)
+    return figure
+
+
+def _draw_gray(axes: Axes, image: NDArray[np.float32], ends: tuple[float, float]) -> None:
+    axes.imshow(image, cmap="gray", vmin=ends[0], vmax=ends[1], interpolation="nearest")
+    axes.set_axis_off()
+
+
+def _draw_field(axes: Axes, field: NDArray[np.float32], lit: NDArray[np.bool_]) -> None:
+    bound = find_bound(field)
+    colors = colormaps["RdBu_r"].with_extremes(bad="0.88")
+    shown = np.where(lit, field, np.nan)
+    axes.imshow(shown, cmap=colors, vmin=-bound, vmax=bound, interpolation="nearest")
+    axes.set_axis_off()
+    axes.text(0.5, -0.03, f"±{bound:.2g}", ha="center", va="top", fontsize=8, transform=axes.transAxes)
+
+
+def _draw_classes(axes: Axes, means: Sequence[float], classes: Sequence[Any]) -> None:
+    highest = max(means)
+    colors = [POSITIVE if mean == highest > 0 else OTHER for mean in means]
+    axes.bar(range(len(means)), means, color=colors)
+    axes.set(xticks=range(len(means)), xticklabels=[str(label) for label in classes])
+    axes.set_title("mean activation by class", fontsize=9)
+    axes.tick_params(labelsize=8)
+
+
+def _draw_outgoing(axes: Axes, outgoing: Sequence[tuple[str, float]]) -> None:
+    if not outgoing:
+        axes.set_axis_off()
+        axes.text(0.5, 0.5, "an output unit:\nno outgoing weights", ha="center", fontsize=9)
+        return
+    weights = [weight for _, weight in outgoing]
+    colors = [POSITIVE if weight > 0 else NEGATIVE for weight in weights]
+    axes.barh(range(len(weights)), weights, color=colors)
+    axes.set(yticks=range(len(weights)), yticklabels=[f"to {name}" for name, _ in outgoing])
+    axes.invert_yaxis()
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_title("strongest outgoing weights", fontsize=9)
+    axes.tick_params(labelsize=8)
+
+
+def _describe_activation(score: Mapping[str, Any]) -> str:
+    ratio = "" if score["ratio"] is None else f" = {score['ratio']:.0%} of best real"
+    return f"{score['activation']:.1f}{ratio}"
+
+
+def _describe(content: Mapping[str, Any]) -> list[str]:
+    score = content["score"]
+    prefers = " ".join(str(label) for label in content["prefers"]) or "no class"
+    lost = 100 * content["ablation"]
+    lines = [
+        f"prefers {prefers} (selectivity {content['selectivity']:.2f})",
+        "dead" if content["dead"] else f"on for {100 * content['on']:.1f}% of the training images",
+        f"without it accuracy {'falls' if lost >= 0 else 'rises'} by {abs(lost):.2f} points",
+        "",
+        "The maximizing image",
+        f"is read as {score['predicted']} ({score['probability']:.2f}) by the network",
+        f"and as {score['neighbours_predicted']} ({score['neighbours_probability']:.1f}) by neighbours",
+        f"{score['distance_rank']:.0%} of real images are nearer to training",
+        f"the unit is number {score['rank']} of its layer",
+    ]
+    if score["agreement"] is not None:
+        lines.append(f"restarts agree by {score['agreement']:.2f}")
+    if score["survival"] is not None:
+        lines.append(f"a shift by two pixels of 28 leaves {100 * score['survival']:.0f}%")
+    return lines + ([score["problem"].replace(": ", ":\n")] if score["problem"] else [])

@@ -1,0 +1,310 @@
+"""Scorecards: what is to be thought of a maximizing image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+from mnistffn.ascent import LEAK, Ascent, Climbed, Parameterisation
+from mnistffn.classifier import FeedForwardClassifier
+from mnistffn.network import AffineLayer, propagate
+from mnistffn.objectives import Objective, Targets
+from mnistffn.realimages import Responses
+from mnistffn.rundata import RunData
+
+NEIGHBOURS = 5
+REFERENCES = 500  # held-out images whose distances to the training images are compared with
+STUCK = 1.0  # standard deviation of the training images' pre-activations above their mean
+SATURATED = 1e-6  # of the gradient by the pixels is left of that by the free numbers
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well one objective was maximized.
+
+    Pre-activations are those of a unit before its ReLU (in the output layer its logit), or their
+    weighted sum.
+
+    Attributes
+    ----------
+    objective : str
+        The unit's name, or the direction as it was given.
+    unit : int or None
+        Index of the unit in its layer; None for other directions.
+    activation : float
+        Pre-activation on the maximizing image.
+    best_real : float
+        The highest one that a training image reaches.
+    ratio : float or None
+        The one over the other; None where no training image has one above 0.
+    rank : int or None
+        Place of the unit among its layer's pre-activations on the image; 1 is the highest.
+    predicted : label
+        Class that the network gives the image.
+    probability : float
+        And its probability.
+    neighbours_predicted : label
+        Class that an independent model gives it: the five nearest training images, by the Euclidean
+        distance of the pixels.
+    neighbours_probability : float
+        Part of the five that are of this class.
+    distance : float
+        Euclidean distance to the nearest training image, pixels in [0, 1].
+    distance_rank : float in [0, 1]
+        Part of 500 held-out images that are nearer to the training images.
+    agreement : float or None
+        Mean correlation of the pixels of all restarts' images; None where there is one start.
+    survival : float or None
+        What a shift by a fourteenth of the image's side (two pixels of 28) leaves of the
+        pre-activation, both over its mean on training images; mean of eight directions. None where the
+        image does not exceed that mean.
+    most_real, least_real : list of int
+        Index into the data file of the training images with the highest and the lowest pre-activation.
+    problem : str or None
+        Why the objective could not be maximized, or not as it should.
+    """
+
+    objective: str
+    unit: int | None
+    activation: float
+    best_real: float
+    ratio: float | None
+    rank: int | None
+    predicted: Any
+    probability: float
+    neighbours_predicted: Any
+    neighbours_probability: float
+    distance: float
+    distance_rank: float
+    agreement: float | None
+    survival: float | None
+    most_real: list[int]
+    least_real: list[int]
+    problem: str | None
+
+
+def score_images(
+    classifier: FeedForwardClassifier,
+    layers: Sequence[AffineLayer],
+    targets: Targets,
+    run_data: RunData,
+    responses: Responses,
+    ascent: Ascent,
+    climbed: Climbed,
+) -> list[Score]:
+    """Judge maximizing images.
+
+    Parameters
+    ----------
+    classifier : FeedForwardClassifier
+    layers : sequence of AffineLayer
+        Batch normalisation folded in; the directions are in the last.
+    targets : Targets
+    run_data : RunData
+    responses : Responses
+        Of the targets to the training images.
+    ascent : Ascent
+    climbed : Climbed
+    """
+    objective = Objective.of(layers, targets.directions)
+    flat = climbed.images.flatten(1)
+    dataset, split = run_data.dataset, run_data.split
+    nearest = NearestImages.of(
+        flat.numpy(), run_data.X_train, run_data.y_train, dataset.flat[split.test]
+    )
+    probabilities = classifier.predict_proba(flat.numpy())
+    with torch.inference_mode():
+        values = objective(climbed.images).tolist()
+        survival = measure_survival(objective, climbed.images, responses.mean).tolist()
+        preactivations = propagate(layers, flat)[-1]
+    is_hidden = len(layers) < classifier.module_.n_layers
+    problems = find_problems(
+        objective, ascent.parameterisation, climbed.free, responses, is_hidden=is_hidden
+    )
+    agreement = measure_agreement(climbed.restarts).tolist()
+    scores = []
+    for row, (name, unit) in enumerate(zip(targets.names, targets.units, strict=True)):
+        best = float(responses.highest[row])
+        rank = (
+            None if unit is None else int((preactivations[row] > preactivations[row, unit]).sum()) + 1
+        )
+        scores.append(
+            Score(
+                objective=name,
+                unit=unit,
+                activation=values[row],
+                best_real=best,
+                ratio=values[row] / best if best > 0 else None,
+                rank=rank,
+                predicted=classifier.classes_[probabilities[row].argmax()].item(),
+                probability=float(probabilities[row].max()),
+                neighbours_predicted=nearest.predicted[row].item(),
+                neighbours_probability=float(nearest.probability[row]),
+                distance=float(nearest.distance[row]),
+                distance_rank=float(nearest.distance_rank[row]),
+                agreement=_finite(agreement[row]),
+                survival=_finite(survival[row]),
+                most_real=split.train[responses.most[row]].tolist(),
+                least_real=split.train[responses.least[row]].tolist(),
+                problem=problems[row],
+            )
+        )
+    return scores
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class NearestImages:
+    """What the nearest training images say of others.
+
+    Attributes
+    ----------
+    predicted : ndarray of shape (n,)
+        Class of most of the five nearest.
+    probability : ndarray of shape (n,), float64
+        Their part.
+    distance : ndarray of shape (n,), float64
+        To the nearest.
+    distance_rank : ndarray of shape (n,), float64
+        Part of the held-out images that are nearer.
+    """
+
+    predicted: NDArray[Any]
+    probability: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    distance_rank: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        images: NDArray[np.float32],
+        X: NDArray[np.uint8],
+        y: NDArray[np.int64],
+        held_out: NDArray[np.uint8],
+    ) -> "NearestImages":
+        """Compare images (n, pixels) in [0, 1] with training images and held-out ones."""
+        from sklearn.neighbors import KNeighborsClassifier  # not for whoever wants images only
+
+        def scale(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return pixels.astype(np.float32) / np.float32(255)
+
+        neighbours = KNeighborsClassifier(min(NEIGHBOURS, len(X)), algorithm="brute").fit(scale(X), y)
+        distance, nearest = neighbours.kneighbors(images)
+        votes = (y[nearest][:, :, None] == neighbours.classes_).mean(axis=1)
+        references, _ = neighbours.kneighbors(scale(held_out[:REFERENCES]), n_neighbors=1)
+        rank = np.searchsorted(np.sort(references[:, 0]), distance[:, 0]) / len(references)
+        winner = votes.argmax(axis=1)
+        return cls(neighbours.classes_[winner], votes.max(axis=1), distance[:, 0], rank)
+
+
+def measure_agreement(restarts: Tensor) -> Tensor:
+    """Return the mean correlation between the images of different restarts.
+
+    Parameters
+    ----------
+    restarts : Tensor of shape (u, restarts, height, width), float32
+
+    Returns
+    -------
+    Tensor of shape (u,), float32
+        NaN where there is a single start.
+    """
+    rows = restarts.flatten(2)
+    rows = rows - rows.mean(dim=2, keepdim=True)
+    rows = rows / rows.norm(dim=2, keepdim=True).clamp(min=1e-12)
+    n = rows.shape[1]
+    of_all: Tensor = (rows @ rows.mT).sum(dim=(1, 2))
+    return (of_all - n) / (n * (n - 1) or torch.nan)
+
+
+def measure_survival(objective: Objective, images: Tensor, mean: Tensor) -> Tensor:
+    """Return the part of the values, over their mean on real images, that is left after a shift.
+
+    Parameters
+    ----------
+    objective : Objective
+    images : Tensor of shape (u, height, width), float32
+    mean : Tensor of shape (u,), float32
+
+    Returns
+    -------
+    Tensor of shape (u,), float32
+        NaN where an image does not exceed the mean.
+    """
+    reach = max(1, max(images.shape[1:]) // 14)
+    steps = [(y, x) for y in (-reach, 0, reach) for x in (-reach, 0, reach) if (y, x) != (0, 0)]
+    shifted = torch.stack([objective(shift(images, y, x)) for y, x in steps]).mean(dim=0)
+    exceeds = objective(images) - mean
+    return torch.where(exceeds > 0, (shifted - mean) / exceeds, torch.nan)
+
+
+def shift(images: Tensor, down: int, right: int) -> Tensor:
+    """Shift images (n, height, width); what comes in is 0."""
+    height, width = images.shape[1:]
+    reach = max(abs(down), abs(right))
+    padded = pad(images, (reach,) * 4)
+    moved: Tensor = padded[
+        :, reach - down : reach - down + height, reach - right : reach - right + width
+    ]
+    return moved
+
+
+def find_problems(
+    objective: Objective,
+    parameterisation: Parameterisation,
+    free: tuple[Tensor, Tensor],
+    responses: Responses,
+    *,
+    is_hidden: bool,
+) -> list[str | None]:
+    """Tell for every image what kept it from being a maximum.
+
+    Parameters
+    ----------
+    objective : Objective
+    parameterisation : Parameterisation
+    free : (Tensor of shape (n, height, width), Tensor of shape (n, height, width))
+        The free numbers before and after the ascent.
+    responses : Responses
+        Of the same objectives to real images.
+    is_hidden : bool
+        Whether the layer has a ReLU, behind which a unit can be dead.
+    """
+    blocked = _gradients(objective, parameterisation, free[0])[0] == 0
+    by_pixels, by_free = _gradients(objective, parameterisation, free[1])
+    saturated = by_free < SATURATED * by_pixels
+    with torch.inference_mode():
+        values = objective(parameterisation.render(free[1]))
+    problems: list[str | None] = []
+    for row, value in enumerate(values):
+        best = responses.highest[row]
+        if blocked[row]:
+            problems.append("no gradient: no pixel moves it")
+        elif saturated[row]:
+            problems.append("saturated: every pixel is at its bound, so the gradient is lost")
+        elif is_hidden and best <= 0:
+            problems.append(f"dead: no training image turns it on{', but this one' * bool(value > 0)}")
+        elif value < responses.mean[row] + STUCK * responses.std[row]:
+            problems.append("stuck: it excites hardly more than training images do")
+        else:
+            problems.append(None)
+    return problems
+
+
+def _gradients(
+    objective: Objective, parameterisation: Parameterisation, free: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the norms (n,) of the gradients by the pixels and by the free numbers, leaking."""
+    leaf = free.clone().requires_grad_()
+    images = parameterisation.render(leaf)
+    value = objective(images, LEAK).sum()
+    by_pixels, by_free = torch.autograd.grad(value, (images, leaf))
+    return by_pixels.flatten(1).norm(dim=1), by_free.flatten(1).norm(dim=1)
