@@ -221,8 +221,8 @@ def measure_agreement(restarts: Tensor) -> Tensor:
     rows = rows - rows.mean(dim=2, keepdim=True)
     rows = rows / rows.norm(dim=2, keepdim=True).clamp(min=1e-12)
     n = rows.shape[1]
-    of_all: Tensor = (rows @ rows.mT).sum(dim=(1, 2))
-    return (of_all - n) / (n * (n - 1) or torch.nan)
+    agreement: Tensor = ((rows @ rows.mT).sum(dim=(1, 2)) - n) / (n * (n - 1) or torch.nan)
+    return agreement
 
 
 def measure_survival(objective: Objective, images: Tensor, mean: Tensor) -> Tensor:

@@ -22,3 +22,18 @@ def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(tmp
     assert [row.split("|")[1].strip() for row in table[3:-1]] == [
         "`--hidden 360,187 --recipe document`", "`--hidden 360,187 --recipe fast`",
     ]  # fmt: skip
+
+
+def test_what_pictures_are_worth_is_measured(tmp_path: Path) -> None:
+    readme, output = tmp_path / "README.md", tmp_path / "inside.json"
+    readme.write_text("<!-- inside: begin -->\n<!-- inside: end -->\n")
+    options = ["--seeds", "0", "--hidden", "24,12", "--epochs", "20", "--repeats", "0"]
+    options += ["--readme", readme, "--output", output]
+    subprocess.run([sys.executable, BENCHMARKS / "inside.py", *options], check=True)
+    results = json.loads(output.read_text())
+    assert min(results["judges"].values()) > 0.9
+    for recipe in ("document", "robust"):
+        [found] = results["recipes"][recipe]
+        assert found["maximizing"]["convolutional"] >= 5
+        assert found["pattern"]["svm"] >= 7
+    assert readme.read_text().count("`robust`") == 2

@@ -9,13 +9,14 @@ in the same round. Leave the machine alone meanwhile.
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median
 from typing import Any
+
+from commandline import run, spell, write_table
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "document"
@@ -26,16 +27,6 @@ ROWS = {
     "both": ["--hidden", "360,187", "--augment", "--adversarial", "0.05"],
     "best": ["--recipe", "best"],
 }
-BEGIN, END = "<!-- recipes: begin -->\n", "<!-- recipes: end -->\n"
-
-
-def run(*arguments: str) -> dict[str, Any]:
-    """Run a command and return its result."""
-    command = [sys.executable, "-m", "mnistffn", *arguments, "--json", "--quiet"]
-    content: dict[str, Any] = json.loads(
-        subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-    )
-    return content
 
 
 def measure(row: list[str], data: list[str], seed: int, run_dir: str) -> dict[str, Any]:
@@ -76,12 +67,6 @@ def measure_all(
     return results
 
 
-def spell(values: list[float]) -> str:
-    """Return mean, standard deviation and the values."""
-    spread = f" ± {stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{mean(values):.4f}{spread} ({', '.join(f'{value:.4f}' for value in values)})"
-
-
 def make_table(rows: dict[str, list[str]], results: dict[str, list[dict[str, Any]]]) -> str:
     """Return the results as a Markdown table."""
     lines = [
@@ -102,13 +87,6 @@ def make_table(rows: dict[str, list[str]], results: dict[str, list[dict[str, Any
     return "\n".join(lines) + "\n"
 
 
-def write_table(table: str, readme: Path) -> None:
-    """Put the table between its marks in the README."""
-    before, _, rest = readme.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    readme.write_text(before + BEGIN + table + END + after)
-
-
 def main() -> None:
     """Measure, and write the JSON file and the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -121,7 +99,7 @@ def main() -> None:
     rows = {name: ROWS[name] for name in ROWS if name == REFERENCE or name in options.rows}
     results = measure_all(rows, [options.data] if options.data else [], options.seeds)
     options.output.write_text(json.dumps(results, indent=2) + "\n")
-    write_table(make_table(rows, results), options.readme)
+    write_table(make_table(rows, results), options.readme, "recipes")
 
 
 if __name__ == "__main__":
