@@ -22,6 +22,7 @@ Penalty = Callable[[Tensor], Tensor]
 LEAK = 0.1
 LEAKING_PART = 0.125  # of the steps
 DARKEST, BRIGHTEST = 0.02, 0.98  # of a start: beyond, the sigmoid is too flat to leave
+LOUD = 8.0  # free images are scaled to their norm anyway: a start must not drown in noise
 
 
 class Parameterisation(NamedTuple):
@@ -58,7 +59,7 @@ def sigmoid_images(lit: Tensor, norm: float) -> Parameterisation:
 
 def free_images(lit: Tensor, norm: float) -> Parameterisation:
     """Images with no bound on a pixel, dark where not ``lit``, of Euclidean norm ``norm``."""
-    return Parameterisation(lambda free: scale_to(free * lit, norm), lambda images: images)
+    return Parameterisation(lambda free: scale_to(free * lit, norm), lambda images: LOUD * images)
 
 
 def scale_to(images: Tensor, norm: float) -> Tensor:

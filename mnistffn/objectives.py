@@ -53,7 +53,7 @@ class Targets:
         for text in objectives:
             weights = parse_objective(text, unit_names)
             used = [unit for unit, weight in enumerate(weights) if weight]
-            units.append(used[0] if len(used) == 1 and weights[used[0]] > 0 else None)
+            units.append(used[0] if [weights[unit] for unit in used] == [1] else None)
             names.append(text)
             rows.append(weights)
         return cls(names, units, torch.tensor(rows))

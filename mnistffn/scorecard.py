@@ -20,7 +20,7 @@ from mnistffn.rundata import RunData
 NEIGHBOURS = 5
 REFERENCES = 500  # held-out images whose distances to the training images are compared with
 STUCK = 1.0  # standard deviation of the training images' pre-activations above their mean
-SATURATED = 1e-6  # of the gradient by the pixels is left of that by the free numbers
+SATURATED = 1e-6  # what is left of the gradient by the pixels in that by the free numbers
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,8 @@ def score_images(
         survival = measure_survival(objective, climbed.images, responses.mean).tolist()
         preactivations = propagate(layers, flat)[-1]
     is_hidden = len(layers) < classifier.module_.n_layers
-    problems = find_problems(
-        objective, ascent.parameterisation, climbed.free, responses, is_hidden=is_hidden
-    )
+    with_relu = [is_hidden and unit is not None for unit in targets.units]
+    problems = find_problems(objective, ascent.parameterisation, climbed.free, responses, with_relu)
     agreement = measure_agreement(climbed.restarts).tolist()
     scores = []
     for row, (name, unit) in enumerate(zip(targets.names, targets.units, strict=True)):
@@ -262,8 +261,7 @@ def find_problems(
     parameterisation: Parameterisation,
     free: tuple[Tensor, Tensor],
     responses: Responses,
-    *,
-    is_hidden: bool,
+    with_relu: Sequence[bool],
 ) -> list[str | None]:
     """Tell for every image what kept it from being a maximum.
 
@@ -275,8 +273,8 @@ def find_problems(
         The free numbers before and after the ascent.
     responses : Responses
         Of the same objectives to real images.
-    is_hidden : bool
-        Whether the layer has a ReLU, behind which a unit can be dead.
+    with_relu : sequence of bool
+        Whether each is a unit with a ReLU, behind which it can be dead.
     """
     blocked = _gradients(objective, parameterisation, free[0])[0] == 0
     by_pixels, by_free = _gradients(objective, parameterisation, free[1])
@@ -290,7 +288,7 @@ def find_problems(
             problems.append("no gradient: no pixel moves it")
         elif saturated[row]:
             problems.append("saturated: every pixel is at its bound, so the gradient is lost")
-        elif is_hidden and best <= 0:
+        elif with_relu[row] and best <= 0:
             problems.append(f"dead: no training image turns it on{', but this one' * bool(value > 0)}")
         elif value < responses.mean[row] + STUCK * responses.std[row]:
             problems.append("stuck: it excites hardly more than training images do")

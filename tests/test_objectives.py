@@ -25,7 +25,7 @@ def test_all_units_are_targets_unless_objectives_are_named() -> None:
     assert objectives.names == ["3-1", "2", "mean", "-2"]
     assert objectives.units == [None, 2, None, None]
     assert objectives.directions.tolist() == [[0, -1, 0, 1], [0, 0, 1, 0], [0.25] * 4, [0, 0, -1, 0]]
-    assert Targets.of("1", ("3-1",), NAMES).units == [1, None]
+    assert Targets.of("1", ("3-1", "2*3"), NAMES).units == [1, None, None]
     with pytest.raises(UsageError, match="no unit 9"):
         Targets.of(None, ("9",), NAMES)
 

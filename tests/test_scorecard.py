@@ -74,15 +74,17 @@ def test_what_could_not_be_maximized_says_why() -> None:
     parameterisation = sigmoid_images(LIT, 1.0)
     start, end = torch.zeros(4, 2, 2), torch.randn(4, 2, 2)
     real = respond([1.0, 0.0, -0.5, -1.0])
-    found = find_problems(objective, parameterisation, (start, end), real, is_hidden=True)
+    found = find_problems(objective, parameterisation, (start, end), real, [True] * 4)
     assert found[0] is None
     assert found[1] == "no gradient: no pixel moves it"
     assert found[2] == "dead: no training image turns it on"
     assert found[3] == "dead: no training image turns it on, but this one"
-    shown = find_problems(objective, parameterisation, (start, end), real, is_hidden=False)
-    assert shown[2].startswith("stuck"), "an output has no ReLU that could be dead"
+    shown = find_problems(objective, parameterisation, (start, end), real, [False] * 4)
+    assert shown[2].startswith("stuck"), (
+        "an output, or another direction, has no ReLU that could be dead"
+    )
     assert find_problems(
-        objective, parameterisation, (start, end), respond([9.0] * 4, mean=5.0), is_hidden=True
+        objective, parameterisation, (start, end), respond([9.0] * 4, mean=5.0), [True] * 4
     )[0].startswith("stuck")
 
 
@@ -96,7 +98,5 @@ def test_free_numbers_that_are_too_large_to_move_are_saturated() -> None:
         (sigmoid_images(LIT, 1.0), far / 60, None),
         (free_images(LIT, 1.0), far, None),
     ):
-        [found] = find_problems(
-            objective, parameterisation, (free, free), respond([1.0]), is_hidden=True
-        )
+        [found] = find_problems(objective, parameterisation, (free, free), respond([1.0]), [True])
         assert (found or "None").startswith(str(problem))
