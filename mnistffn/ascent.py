@@ -34,10 +34,13 @@ class Parameterisation(NamedTuple):
         From free numbers (n, height, width) to images of the same shape.
     invert : callable
         From images in [0, 1] to free numbers that render to about the same, up to the scale.
+    slope : callable
+        From free numbers to the derivative of every pixel by its own, before the image is scaled.
     """
 
     render: Callable[[Tensor], Tensor]
     invert: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
 
 
 def sigmoid_images(lit: Tensor, norm: float) -> Parameterisation:
@@ -54,12 +57,19 @@ def sigmoid_images(lit: Tensor, norm: float) -> Parameterisation:
     def render(free: Tensor) -> Tensor:
         return scale_to(torch.sigmoid(free) * lit, norm).clamp(max=1)
 
-    return Parameterisation(render, lambda images: images.clamp(DARKEST, BRIGHTEST).logit())
+    def slope(free: Tensor) -> Tensor:
+        return torch.sigmoid(free) * torch.sigmoid(-free) * lit
+
+    return Parameterisation(render, lambda images: images.clamp(DARKEST, BRIGHTEST).logit(), slope)
 
 
 def free_images(lit: Tensor, norm: float) -> Parameterisation:
     """Images with no bound on a pixel, dark where not ``lit``, of Euclidean norm ``norm``."""
-    return Parameterisation(lambda free: scale_to(free * lit, norm), lambda images: LOUD * images)
+    return Parameterisation(
+        lambda free: scale_to(free * lit, norm),
+        lambda images: LOUD * images,
+        lambda free: torch.ones_like(free) * lit,
+    )
 
 
 def scale_to(images: Tensor, norm: float) -> Tensor:
@@ -150,15 +160,15 @@ class Climbed:
         Of the best start of every objective.
     restarts : Tensor of shape (u, restarts, height, width), float32
         Of all.
-    free : (Tensor of shape (u, height, width), Tensor of shape (u, height, width))
-        Free numbers of the best before and after.
+    free : Tensor of shape (u, height, width), float32
+        The free numbers of the best.
     frames : dict of int to Tensor of shape (u, height, width), float32
         The best's images after some of the steps.
     """
 
     images: Tensor
     restarts: Tensor
-    free: tuple[Tensor, Tensor]
+    free: Tensor
     frames: dict[int, Tensor]
 
 
@@ -200,6 +210,6 @@ def climb(
     return Climbed(
         images[best],
         images.unflatten(0, (n, n_restarts)),
-        (starts.flatten(0, 1)[best], free[best]),
+        free[best],
         {step: found[best] for step, found in frames.items()},
     )

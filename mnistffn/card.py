@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from mnistffn.errors import UsageError
 from mnistffn.fields import FieldsResult, examine_units, summarise
-from mnistffn.maximize import MaximizeOptions, MaximizeResult, maximize, open_layer
+from mnistffn.maximize import MaximizeOptions, MaximizeResult, maximize
 from mnistffn.objectives import Targets
+from mnistffn.openlayer import open_layer
 from mnistffn.progress import Progress
 from mnistffn.rundir import RunDirectory, exclusive
 from mnistffn.scorecard import Score
@@ -59,16 +60,14 @@ def run_cards(run: RunDirectory, options: MaximizeOptions, progress: Progress) -
     from mnistffn.figures.card import draw_card
 
     opened = open_layer(run, options.layer, progress)
-    layer, run_data, classifier = opened.layer, opened.run_data, opened.classifier
-    targets = Targets.of(options.units, (), opened.names[layer - 1])
+    layer = opened.layer
+    targets = Targets.of(options.units, (), opened.unit_names)
     if len(targets.names) > MOST_CARDS:
         msg = f"{len(targets.names)} units are too many for a page each: name {MOST_CARDS} at the most"
         raise UsageError(msg)
-    run.warn_if_stale(["model.pt"], run_data.record)
-    found = maximize(classifier, layer, targets, run_data, options, progress, n_shown=SHOWN)
-    classes = classifier.classes_
-    fields = examine_units(classifier.module_, classes, layer, found.units.tolist(), run_data)
-    where = describe_layer(layer, classifier.module_.widths)
+    found = maximize(opened, targets, options, progress, n_shown=SHOWN)
+    fields = examine_units(opened, found.units.tolist(), progress=progress)
+    where = describe_layer(layer, opened.widths)
     stages = []
     for row, name in enumerate(targets.names):
         stages.append(f"card-layer{layer}-unit{name}")
@@ -77,9 +76,9 @@ def run_cards(run: RunDirectory, options: MaximizeOptions, progress: Progress) -
             command=f"maximize --layer {layer} --units {name} --card",
             options=asdict(options) | {"layer": layer, "units": name, "device": "cpu"},
             reads=["model.pt"],
-            data=run_data.record,
+            data=opened.run_data.record,
         ) as stage:
-            arrays, content = _take_unit(fields, found, row, classes.tolist())
+            arrays, content = _take_unit(fields, found, row, opened.classes)
             stage.write_arrays(f"{stages[-1]}.npz", arrays)
             stage.write_json(f"{stages[-1]}.json", {"layer": layer} | content)
             heading = f"Unit {name} of {where}"

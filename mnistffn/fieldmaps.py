@@ -33,6 +33,8 @@ SMALLEST_LIT_PART = 0.001
 # Enough for a slope and an intercept, and for a mean over images.
 FIT_IMAGES = 5_000
 DEEP_IMAGES = 2_000
+# What varies by less than this part of its square, varies by rounding only.
+CONSTANT = 1e-11
 # Of what a pattern adds to the mean image. At 1 the mean shines through: a 1 looks like an 8.
 EMPHASIS = 1.25
 
@@ -128,12 +130,14 @@ def average_images(
     """
     chosen = list(units)
     sums: list[Tensor] = []
+    # Variances are differences: taken about the first image's value they lose no digits.
+    origin = propagate(layers, as_float(X[:1]))[-1][:, chosen]
     highest = torch.full((len(chosen),), -torch.inf)
     for batch in X.split(BATCH):
         inputs = as_float(batch)
         found = propagate(layers, inputs)[-1]
         activations = activate(found, is_output=is_output)[:, chosen]
-        found = found[:, chosen]
+        found = found[:, chosen] - origin
         highest = torch.maximum(highest, found.amax(dim=0))
         terms = [inputs.sum(0), found.sum(0), (found**2).sum(0), activations.sum(0)]
         terms += [found.T @ inputs, activations.T @ inputs]
@@ -142,7 +146,8 @@ def average_images(
     average = weighted / weight.clamp(min=1e-30)[:, None] - mean
     variance = (square - mean_found**2)[:, None]
     covariance = product - mean_found[:, None] * mean
-    pattern = torch.where(variance > 1e-12, covariance / variance.clamp(min=1e-12), 0.0)
+    varies = variance > CONSTANT * (square + origin[0].double() ** 2)[:, None]
+    pattern = torch.where(varies, covariance / variance.clamp(min=1e-30), 0.0)
     expected = mean + EMPHASIS * (highest - mean_found)[:, None] * pattern
     return {
         "average": torch.where(weight[:, None] > 0, average, 0.0).float(),
@@ -177,7 +182,8 @@ def explained_variance(fields: Tensor, targets: Sequence[Tensor], X: Sequence[Te
     predicted = fit.mean(dim=0) + slope * (other - product.mean(dim=0))
     residual = ((held_out - predicted).double() ** 2).sum(dim=0)
     total = ((held_out - held_out.mean(dim=0)).double() ** 2).sum(dim=0)
-    return torch.where(total > 1e-9 * len(held_out), 1 - residual / total, torch.nan)
+    varies = total > CONSTANT * (held_out.double() ** 2).sum(dim=0)
+    return torch.where(varies, 1 - residual / total, torch.nan)
 
 
 def compute_fields(

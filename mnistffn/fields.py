@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,11 @@ from numpy.typing import NDArray
 
 from mnistffn.errors import UsageError
 from mnistffn.fieldmaps import KINDS, compute_fields
-from mnistffn.modelfile import read_model
-from mnistffn.network import FeedForwardNetwork, fold_batch_norm
+from mnistffn.openlayer import OpenLayer, open_layer
 from mnistffn.progress import Progress
-from mnistffn.rundata import DataOptions, RunData, check_fits, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
-from mnistffn.units import check_layer, describe_layer, name_units, parse_units
-from mnistffn.unitstats import UnitStatistics, describe_units, label_images
+from mnistffn.units import describe_layer, parse_units
+from mnistffn.unitstats import UnitStatistics, describe_units, finite_or_none, label_images
 
 SORTS = ("unit", "class", "selectivity", "on", "outgoing", "ablation", *KINDS)
 
@@ -100,36 +99,29 @@ class FieldsResult:
 
 
 def examine_units(
-    network: FeedForwardNetwork,
-    classes: NDArray[Any],
-    layer: int,
+    opened: OpenLayer,
     units: Sequence[int],
-    run_data: RunData,
     kinds: Sequence[str] = KINDS,
+    progress: Progress | None = None,
 ) -> FieldsResult:
-    """Compute the receptive fields of units, and measure what the units do.
+    """Compute the receptive fields of units of a layer, and measure what the units do.
 
     Parameters
     ----------
-    network : FeedForwardNetwork
-    classes : ndarray of shape (n_classes,)
-        Label of every output.
-    layer : int
-        Counted from 1.
+    opened : OpenLayer
+        The training part of its data is averaged over, the held-out part measured on.
     units : sequence of int
-    run_data : RunData
-        Its training part is averaged over, its held-out part measured on.
     kinds : sequence of {"filter", "gradient", "average", "pattern"}
+    progress : Progress, optional
     """
-    layers, labels = fold_batch_norm(network), classes.tolist()
-    names = name_units(network.widths, labels)
-    shape = run_data.dataset.image_shape
+    layers, data = opened.layers, opened.run_data
     with torch.inference_mode():
-        train, held_out = label_images(run_data.dataset, run_data.split, classes)
-        fields, r2, lit = compute_fields(layers, layer, units, kinds, train.X, held_out.X)
-        statistics = describe_units(layers, layer, units, names, labels, train, held_out)
+        train, held_out = label_images(data.dataset, data.split, opened.classes)
+        fields, r2, lit = compute_fields(layers, opened.layer, units, kinds, train.X, held_out.X)
+        statistics = describe_units(opened, units, train, held_out, progress)
+    shape = data.dataset.image_shape
     return FieldsResult(
-        layer,
+        opened.layer,
         np.array(units),
         {kind: field.view(-1, *shape).numpy() for kind, field in fields.items()},
         {kind: values.numpy() for kind, values in r2.items()},
@@ -178,23 +170,18 @@ def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) ->
     """
     from mnistffn.figures.fields import draw_fields
 
-    model = read_model(run.path / "model.pt")
-    widths = model.network.widths
-    layer = model.network.n_layers if options.layer is None else options.layer
-    check_layer(layer, model.network.n_layers)
-    chosen = parse_units(options.units, name_units(widths, model.classes.tolist())[layer - 1])
-    run_data = open_run_data(run, DataOptions(), None, progress)
-    check_fits(run_data.dataset, run_data.dataset.labels, widths[0], model.classes)
-    run.warn_if_stale(["model.pt"], run_data.record)
+    opened = open_layer(run, options.layer, progress)
+    layer = opened.layer
+    chosen = parse_units(options.units, opened.unit_names)
     name = f"fields-layer{layer}"
     with run.stage(
         name,
-        command=f"fields --layer {layer}",
+        command=_spell_command(layer, options),
         options=asdict(options) | {"layer": layer, "device": "cpu"},
         reads=["model.pt"],
-        data=run_data.record,
+        data=opened.run_data.record,
     ) as stage:
-        result = examine_units(model.network, model.classes, layer, chosen, run_data, options.kinds)
+        result = examine_units(opened, chosen, options.kinds, progress)
         if sort := options.sort or ("ablation" if options.top else None):
             result = result.take(sort_units(result, sort)[: options.top])
         stage.write_arrays(
@@ -203,19 +190,23 @@ def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) ->
         units = summarise(result)
         content = {"layer": layer, "kinds": list(options.kinds), "units": units}
         stage.write_json(f"{name}.json", content)
-        heading = f"Receptive fields, {describe_layer(layer, widths)}"
+        heading = f"Receptive fields, {describe_layer(layer, opened.widths)}"
         figure = draw_fields(result.fields, result.lit, units, heading)
         stage.write_figure(f"{name}.png", figure)
     return result
 
 
+def _spell_command(layer: int, options: FieldsOptions) -> str:
+    given = {"units": options.units, "sort": options.sort, "top": options.top}
+    kinds = "" if options.kinds == KINDS else "".join(f" --kind {kind}" for kind in options.kinds)
+    others = (f" --{name} {quote(str(value))}" for name, value in given.items() if value is not None)
+    return f"fields --layer {layer}{kinds}{''.join(others)}"
+
+
 def summarise(result: FieldsResult) -> list[dict[str, Any]]:
     """Return what is known of every unit as plain values."""
     return [
-        asdict(statistics) | {"r2": {kind: _finite(values[row]) for kind, values in result.r2.items()}}
+        asdict(statistics)
+        | {"r2": {kind: finite_or_none(values[row]) for kind, values in result.r2.items()}}
         for row, statistics in enumerate(result.statistics)
     ]
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -1,8 +1,10 @@
 """Activation maximization: images that excite a unit most, by gradient ascent on the image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from shlex import quote
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -18,18 +20,16 @@ from mnistffn.ascent import (
     sigmoid_images,
     total_variation,
 )
-from mnistffn.batching import as_float
-from mnistffn.classifier import FeedForwardClassifier
+from mnistffn.batching import as_float, as_tensor
 from mnistffn.errors import check_values
-from mnistffn.network import AffineLayer, fold_batch_norm
 from mnistffn.objectives import Objective, Targets
+from mnistffn.openlayer import OpenLayer, open_layer
 from mnistffn.progress import Progress
 from mnistffn.realimages import RealImages, Responses
-from mnistffn.rundata import DataOptions, RunData, check_fits, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
 from mnistffn.scorecard import Score, score_images
 from mnistffn.seeding import seeded
-from mnistffn.units import check_layer, describe_layer, name_units
+from mnistffn.units import describe_layer
 
 NO_UNIT = -1
 SHOWN = 3  # real images of each sort
@@ -161,9 +161,12 @@ def make_starts(
     real: RealImages,
     most_exciting: Tensor,
     parameterisation: Parameterisation,
+    names: Sequence[str],
     options: MaximizeOptions,
 ) -> Tensor:
     """Return free numbers to start from, (u, restarts, height, width).
+
+    Every objective has noise of its own, so that its image does not depend on what else is maximized.
 
     Parameters
     ----------
@@ -171,9 +174,16 @@ def make_starts(
     most_exciting : Tensor of shape (u, k, height, width), float32 in [0, 1]
         Real images, of which the starts ``real`` take one after the other.
     parameterisation : Parameterisation
+    names : sequence of str
+        Of the objectives.
     options : MaximizeOptions
     """
-    noise = torch.randn(len(most_exciting), options.restarts, *real.shape)
+    shape = (options.restarts, *real.shape)
+    drawn = []
+    for name in names:
+        with seeded(crc32(f"{options.seed} {name}".encode())):
+            drawn.append(torch.randn(shape))
+    noise = torch.stack(drawn)
     if options.start == "mean":
         return NOISE_AROUND * noise + parameterisation.invert(real.mean)
     if options.start == "real":
@@ -183,10 +193,8 @@ def make_starts(
 
 
 def maximize(
-    classifier: FeedForwardClassifier,
-    layer: int,
+    opened: OpenLayer,
     targets: Targets,
-    run_data: RunData,
     options: MaximizeOptions,
     progress: Progress | None = None,
     *,
@@ -197,11 +205,9 @@ def maximize(
 
     Parameters
     ----------
-    classifier : FeedForwardClassifier
-    layer : int
+    opened : OpenLayer
+        The training part of its data gives bounds and comparisons.
     targets : Targets
-    run_data : RunData
-        Its training part gives bounds and comparisons.
     options : MaximizeOptions
     progress : Progress, optional
     n_shown : int
@@ -209,59 +215,28 @@ def maximize(
     n_frames : int
         How many images to remember on the way.
     """
-    X, shape = torch.from_numpy(run_data.X_train), run_data.dataset.image_shape
-    layers = fold_batch_norm(classifier.module_)[:layer]
+    X, shape = as_tensor(opened.run_data.X_train), opened.run_data.dataset.image_shape
     real = RealImages.of(X, shape, options.lit)
-    readout = AffineLayer(targets.directions @ layers[-1].weight, targets.directions @ layers[-1].bias)
-    responses = Responses.of([*layers[:-1], readout], X, n_shown)
+    objective = Objective.of(opened.layers[: opened.layer], targets.directions)
+    responses = Responses.of([*objective.below, objective.readout()], X, n_shown)
     most, least = (as_float(X[rows]).unflatten(2, shape) for rows in (responses.most, responses.least))
     ascent = make_ascent(real, options)
-    # In units of its spread over real images, so that the penalties weigh the same for all.
-    scaled = targets.directions / responses.std.clamp(min=1e-6)[:, None]
-    objective = Objective.of(layers, scaled)
+    starts = make_starts(real, most, ascent.parameterisation, targets.names, options)
+    steps = np.rint(options.steps * np.linspace(0, 1, n_frames + 1) ** 2).astype(int).tolist()
     with seeded(options.seed):
-        starts = make_starts(real, most, ascent.parameterisation, options)
-        steps = np.rint(options.steps * np.linspace(0, 1, n_frames + 1) ** 2).astype(int).tolist()
-        climbed = climb(objective, ascent, starts, progress, steps[:-1])
+        # In units of its spread over real images, so that the penalties weigh the same for all.
+        scaled = objective.divide(responses.std.clamp(min=1e-6))
+        climbed = climb(scaled, ascent, starts, progress, steps[:-1])
     frames = climbed.frames | ({options.steps: climbed.images} if n_frames else {})
     return MaximizeResult(
-        layer,
+        opened.layer,
         np.array([NO_UNIT if unit is None else unit for unit in targets.units]),
         climbed.images.numpy(),
         most.numpy(),
         least.numpy(),
-        score_images(classifier, layers, targets, run_data, responses, ascent, climbed),
+        score_images(opened, targets, objective, ascent.parameterisation, responses, climbed),
         {step: images.numpy() for step, images in frames.items()},
     )
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A run's model and data, and a layer of the model."""
-
-    classifier: FeedForwardClassifier
-    run_data: RunData
-    layer: int
-    names: list[list[str]]
-
-
-def open_layer(run: RunDirectory, layer: int | None, progress: Progress) -> Opened:
-    """Open what is to be looked into.
-
-    Raises
-    ------
-    RunDirectoryError
-        There is no model, or it does not fit the data.
-    UsageError
-        There is no such layer.
-    """
-    classifier = FeedForwardClassifier.load(run.path / "model.pt")
-    widths = classifier.module_.widths
-    layer = len(widths) - 1 if layer is None else layer
-    check_layer(layer, len(widths) - 1)
-    run_data = open_run_data(run, DataOptions(), None, progress)
-    check_fits(run_data.dataset, run_data.dataset.labels, widths[0], classifier.classes_)
-    return Opened(classifier, run_data, layer, name_units(widths, classifier.classes_.tolist()))
 
 
 @exclusive
@@ -291,29 +266,31 @@ def run_maximize(
 
     opened = open_layer(run, options.layer, progress)
     layer = opened.layer
-    targets = Targets.of(options.units, options.objectives, opened.names[layer - 1])
-    run.warn_if_stale(["model.pt"], opened.run_data.record)
+    targets = Targets.of(options.units, options.objectives, opened.unit_names)
     name = f"maximize-layer{layer}"
     with run.stage(
         name,
-        command=f"maximize --layer {layer}",
+        command=_spell_command(layer, options),
         options=asdict(options) | {"layer": layer, "device": "cpu"},
         reads=["model.pt"],
         data=opened.run_data.record,
     ) as stage:
-        n_frames = FRAMES if animate else 0
-        found = maximize(
-            opened.classifier, layer, targets, opened.run_data, options, progress, n_frames=n_frames
-        )
+        found = maximize(opened, targets, options, progress, n_frames=FRAMES if animate else 0)
         arrays = {"units": found.units, "images": found.images}
         arrays |= {"most_real": found.most_real, "least_real": found.least_real}
         stage.write_arrays(f"{name}.npz", arrays)
         scores = [asdict(score) for score in found.scores]
         stage.write_json(f"{name}.json", {"layer": layer, "scores": scores})
-        where = describe_layer(layer, opened.classifier.module_.widths)
+        where = describe_layer(layer, opened.widths)
         figure = draw_maximized(found.rows(), scores, f"Maximizing images, {where}")
         stage.write_figure(f"{name}.png", figure)
         if animate:
             animation = draw_ascent(found.frames, targets.names, f"Ascent, {where}")
             stage.write(f"{name}.gif", animation)
     return found
+
+
+def _spell_command(layer: int, options: MaximizeOptions) -> str:
+    units = "" if options.units is None else f" --units {quote(options.units)}"
+    objectives = "".join(f" --objective {quote(text)}" for text in options.objectives)
+    return f"maximize --layer {layer}{units}{objectives}"

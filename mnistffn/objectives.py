@@ -47,16 +47,17 @@ class Targets:
             One of them cannot be read, or is not there.
         """
         wanted = [] if units_text is None and objectives else [units_text]
-        units: list[int | None] = [unit for text in wanted for unit in parse_units(text, unit_names)]
-        names = [unit_names[unit] for unit in units if unit is not None]
-        rows = [[float(unit == other) for other in range(len(unit_names))] for unit in units]
+        chosen = [unit for text in wanted for unit in parse_units(text, unit_names)]
+        names = [unit_names[unit] for unit in chosen]
+        units: list[int | None] = [*chosen]
+        directions = [torch.eye(len(unit_names))[chosen]]
         for text in objectives:
             weights = parse_objective(text, unit_names)
             used = [unit for unit, weight in enumerate(weights) if weight]
             units.append(used[0] if [weights[unit] for unit in used] == [1] else None)
             names.append(text)
-            rows.append(weights)
-        return cls(names, units, torch.tensor(rows))
+            directions.append(torch.tensor([weights]))
+        return cls(names, units, torch.cat(directions))
 
 
 def leaking_relu(inputs: Tensor, leak: float) -> Tensor:
@@ -100,6 +101,14 @@ class Objective:
             preactivations = torch.addmm(bias, activations, weight.T)
             activations = leaking_relu(preactivations, leak) if leak else preactivations.relu()
         return (activations * self.weight).sum(dim=1) + self.bias
+
+    def readout(self) -> AffineLayer:
+        """Return the directions as a layer, each of which is read on all images."""
+        return AffineLayer(self.weight, self.bias)
+
+    def divide(self, scale: Tensor) -> "Objective":
+        """Return every direction in units of its ``scale`` (n,)."""
+        return Objective(self.below, self.weight / scale[:, None], self.bias / scale)
 
     def repeat(self, count: int) -> "Objective":
         """Return every direction ``count`` times, one after the other."""

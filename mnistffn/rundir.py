@@ -74,8 +74,8 @@ class Stage:
 
     def write_figure(self, name: str, figure: Any) -> None:
         """Write a matplotlib figure as PNG, which is packed in half the time by a fifth less."""
-        fast = {"compress_level": 1}
-        self.write(name, lambda file: figure.savefig(file, format="png", pil_kwargs=fast))
+        options = {"format": "png", "dpi": "figure", "pil_kwargs": {"compress_level": 1}}
+        self.write(name, lambda file: figure.savefig(file, **options))
 
     def discard(self) -> None:
         """Remove what was written so far."""

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from mnistffn.ascent import LEAK, Ascent, Climbed, Parameterisation
-from mnistffn.classifier import FeedForwardClassifier
-from mnistffn.network import AffineLayer, propagate
+from mnistffn.ascent import LEAK, Climbed, Parameterisation
+from mnistffn.network import propagate
 from mnistffn.objectives import Objective, Targets
+from mnistffn.openlayer import OpenLayer
 from mnistffn.realimages import Responses
-from mnistffn.rundata import RunData
+from mnistffn.unitstats import finite_or_none
 
 NEIGHBOURS = 5
 REFERENCES = 500  # held-out images whose distances to the training images are compared with
 STUCK = 1.0  # standard deviation of the training images' pre-activations above their mean
-SATURATED = 1e-6  # what is left of the gradient by the pixels in that by the free numbers
+SATURATED = 1e-6  # slope of the sigmoid: a step of Adam no longer changes a pixel
 
 
 @dataclass(frozen=True)
@@ -89,49 +89,42 @@ class Score:
 
 
 def score_images(
-    classifier: FeedForwardClassifier,
-    layers: Sequence[AffineLayer],
+    opened: OpenLayer,
     targets: Targets,
-    run_data: RunData,
+    objective: Objective,
+    parameterisation: Parameterisation,
     responses: Responses,
-    ascent: Ascent,
     climbed: Climbed,
 ) -> list[Score]:
     """Judge maximizing images.
 
     Parameters
     ----------
-    classifier : FeedForwardClassifier
-    layers : sequence of AffineLayer
-        Batch normalisation folded in; the directions are in the last.
+    opened : OpenLayer
     targets : Targets
-    run_data : RunData
+    objective : Objective
+        Along the targets' directions.
+    parameterisation : Parameterisation
     responses : Responses
         Of the targets to the training images.
-    ascent : Ascent
     climbed : Climbed
     """
-    objective = Objective.of(layers, targets.directions)
-    flat = climbed.images.flatten(1)
-    dataset, split = run_data.dataset, run_data.split
+    flat, data = climbed.images.flatten(1), opened.run_data
     nearest = NearestImages.of(
-        flat.numpy(), run_data.X_train, run_data.y_train, dataset.flat[split.test]
+        flat.numpy(), data.X_train, data.y_train, data.dataset.flat[data.split.test]
     )
-    probabilities = classifier.predict_proba(flat.numpy())
     with torch.inference_mode():
         values = objective(climbed.images).tolist()
         survival = measure_survival(objective, climbed.images, responses.mean).tolist()
-        preactivations = propagate(layers, flat)[-1]
-    is_hidden = len(layers) < classifier.module_.n_layers
-    with_relu = [is_hidden and unit is not None for unit in targets.units]
-    problems = find_problems(objective, ascent.parameterisation, climbed.free, responses, with_relu)
+        below = propagate(opened.layers, flat)
+    preactivations, probabilities = below[opened.layer - 1], below[-1].double().softmax(dim=1)
+    with_relu = [not opened.is_output and unit is not None for unit in targets.units]
+    problems = find_problems(objective, parameterisation, climbed.free, responses, with_relu)
     agreement = measure_agreement(climbed.restarts).tolist()
     scores = []
     for row, (name, unit) in enumerate(zip(targets.names, targets.units, strict=True)):
         best = float(responses.highest[row])
-        rank = (
-            None if unit is None else int((preactivations[row] > preactivations[row, unit]).sum()) + 1
-        )
+        higher = None if unit is None else preactivations[row] > preactivations[row, unit]
         scores.append(
             Score(
                 objective=name,
@@ -139,25 +132,21 @@ def score_images(
                 activation=values[row],
                 best_real=best,
                 ratio=values[row] / best if best > 0 else None,
-                rank=rank,
-                predicted=classifier.classes_[probabilities[row].argmax()].item(),
+                rank=None if higher is None else int(higher.sum()) + 1,
+                predicted=opened.classes[int(probabilities[row].argmax())],
                 probability=float(probabilities[row].max()),
                 neighbours_predicted=nearest.predicted[row].item(),
                 neighbours_probability=float(nearest.probability[row]),
                 distance=float(nearest.distance[row]),
                 distance_rank=float(nearest.distance_rank[row]),
-                agreement=_finite(agreement[row]),
-                survival=_finite(survival[row]),
-                most_real=split.train[responses.most[row]].tolist(),
-                least_real=split.train[responses.least[row]].tolist(),
+                agreement=finite_or_none(agreement[row]),
+                survival=finite_or_none(survival[row]),
+                most_real=data.split.train[responses.most[row]].tolist(),
+                least_real=data.split.train[responses.least[row]].tolist(),
                 problem=problems[row],
             )
         )
     return scores
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -190,18 +179,18 @@ class NearestImages:
         held_out: NDArray[np.uint8],
     ) -> "NearestImages":
         """Compare images (n, pixels) in [0, 1] with training images and held-out ones."""
-        from sklearn.neighbors import KNeighborsClassifier  # not for whoever wants images only
+        from sklearn.neighbors import NearestNeighbors  # not for whoever wants images only
 
         def scale(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             return pixels.astype(np.float32) / np.float32(255)
 
-        neighbours = KNeighborsClassifier(min(NEIGHBOURS, len(X)), algorithm="brute").fit(scale(X), y)
-        distance, nearest = neighbours.kneighbors(images)
-        votes = (y[nearest][:, :, None] == neighbours.classes_).mean(axis=1)
+        neighbours = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(X)), algorithm="brute")
+        distance, nearest = neighbours.fit(scale(X)).kneighbors(images)
         references, _ = neighbours.kneighbors(scale(held_out[:REFERENCES]), n_neighbors=1)
         rank = np.searchsorted(np.sort(references[:, 0]), distance[:, 0]) / len(references)
-        winner = votes.argmax(axis=1)
-        return cls(neighbours.classes_[winner], votes.max(axis=1), distance[:, 0], rank)
+        classes = np.unique(y)
+        votes = (y[nearest][:, :, None] == classes).mean(axis=1)
+        return cls(classes[votes.argmax(axis=1)], votes.max(axis=1), distance[:, 0], rank)
 
 
 def measure_agreement(restarts: Tensor) -> Tensor:
@@ -214,11 +203,11 @@ def measure_agreement(restarts: Tensor) -> Tensor:
     Returns
     -------
     Tensor of shape (u,), float32
-        NaN where there is a single start.
+        NaN where there is a single start, or an image is of one brightness.
     """
     rows = restarts.flatten(2)
     rows = rows - rows.mean(dim=2, keepdim=True)
-    rows = rows / rows.norm(dim=2, keepdim=True).clamp(min=1e-12)
+    rows = rows / rows.norm(dim=2, keepdim=True)
     n = rows.shape[1]
     agreement: Tensor = ((rows @ rows.mT).sum(dim=(1, 2)) - n) / (n * (n - 1) or torch.nan)
     return agreement
@@ -259,7 +248,7 @@ def shift(images: Tensor, down: int, right: int) -> Tensor:
 def find_problems(
     objective: Objective,
     parameterisation: Parameterisation,
-    free: tuple[Tensor, Tensor],
+    free: Tensor,
     responses: Responses,
     with_relu: Sequence[bool],
 ) -> list[str | None]:
@@ -269,40 +258,29 @@ def find_problems(
     ----------
     objective : Objective
     parameterisation : Parameterisation
-    free : (Tensor of shape (n, height, width), Tensor of shape (n, height, width))
-        The free numbers before and after the ascent.
+    free : Tensor of shape (n, height, width)
+        The free numbers that were reached.
     responses : Responses
         Of the same objectives to real images.
     with_relu : sequence of bool
         Whether each is a unit with a ReLU, behind which it can be dead.
     """
-    blocked = _gradients(objective, parameterisation, free[0])[0] == 0
-    by_pixels, by_free = _gradients(objective, parameterisation, free[1])
-    saturated = by_free < SATURATED * by_pixels
-    with torch.inference_mode():
-        values = objective(parameterisation.render(free[1]))
+    images = parameterisation.render(free).detach().requires_grad_()
+    values = objective(images, LEAK)
+    (gradient,) = torch.autograd.grad(values.sum(), images)
+    reachable = parameterisation.slope(torch.zeros_like(free)) > 0
+    blocked = (gradient * reachable).flatten(1).norm(dim=1) == 0
+    saturated = parameterisation.slope(free).flatten(1).amax(dim=1) < SATURATED
     problems: list[str | None] = []
     for row, value in enumerate(values):
-        best = responses.highest[row]
         if blocked[row]:
-            problems.append("no gradient: no pixel moves it")
+            problems.append("no gradient: no pixel that may be lit moves it")
         elif saturated[row]:
-            problems.append("saturated: every pixel is at its bound, so the gradient is lost")
-        elif with_relu[row] and best <= 0:
+            problems.append("saturated: every pixel is at a bound, where the gradient is lost")
+        elif with_relu[row] and responses.highest[row] <= 0:
             problems.append(f"dead: no training image turns it on{', but this one' * bool(value > 0)}")
         elif value < responses.mean[row] + STUCK * responses.std[row]:
             problems.append("stuck: it excites hardly more than training images do")
         else:
             problems.append(None)
     return problems
-
-
-def _gradients(
-    objective: Objective, parameterisation: Parameterisation, free: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the norms (n,) of the gradients by the pixels and by the free numbers, leaking."""
-    leaf = free.clone().requires_grad_()
-    images = parameterisation.render(leaf)
-    value = objective(images, LEAK).sum()
-    by_pixels, by_free = torch.autograd.grad(value, (images, leaf))
-    return by_pixels.flatten(1).norm(dim=1), by_free.flatten(1).norm(dim=1)

@@ -40,7 +40,8 @@ def parse_units(text: str | None, names: Sequence[str]) -> list[int]:
     """
     if text is None or text == "all":
         return list(range(len(names)))
-    found = [name for part in text.split(",") for name in _parse_part(part.strip(), text)]
+    parts = [part.strip() for part in text.split(",")]
+    found = [n for part in parts for n in ([part] if part in names else _parse_part(part, text))]
     return list(dict.fromkeys(_find(name, names) for name in found))
 
 
@@ -75,16 +76,15 @@ def parse_objective(text: str, names: Sequence[str]) -> list[float]:
     >>> parse_objective("mean", ["0", "1"])
     [0.5, 0.5]
     """
-    if text == MEAN:
+    compact = re.sub(r"\s*([+*-])\s*", r"\1", text.strip())
+    if compact == MEAN:
         return [1 / len(names)] * len(names)
-    compact = "".join(text.split())
-    if not OBJECTIVE.fullmatch(compact):
-        msg = (
-            f"objective {text!r} cannot be read: write {MEAN}, or a weighted sum such as 4-9 or 0.5*3+7"
-        )
+    terms = [("", "", compact)] if compact in names else TERM.findall(compact)
+    if compact not in names and not OBJECTIVE.fullmatch(compact):
+        msg = f"objective {text!r} cannot be read: write {MEAN} or a sum such as 4-9 or 0.5*3+7"
         raise UsageError(msg)
     weights = [0.0] * len(names)
-    for sign, weight, name in TERM.findall(compact):
+    for sign, weight, name in terms:
         weights[_find(name, names)] += float(f"{sign}{weight or 1}")
     if not any(weights):
         msg = f"objective {text!r} weighs nothing"
@@ -93,11 +93,13 @@ def parse_objective(text: str, names: Sequence[str]) -> list[float]:
 
 
 def _find(name: str, names: Sequence[str]) -> int:
-    try:
-        return names.index(str(int(name)))
-    except ValueError:
-        msg = f"there is no unit {name}: the layer has units {names[0]} to {names[-1]}"
-        raise UsageError(msg) from None
+    plain = str(int(name))  # 03 is 3
+    if plain in names:
+        return names.index(plain)
+    first, last = int(names[0]), int(names[-1])
+    shown = f"{first} to {last}" if last - first == len(names) - 1 else ", ".join(names)
+    msg = f"there is no unit {name}: the layer has units {shown}"
+    raise UsageError(msg)
 
 
 def describe_layer(layer: int, widths: Sequence[int]) -> str:

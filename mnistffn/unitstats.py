@@ -1,5 +1,6 @@
 """What a single unit does: when it is on, what for, and what the network loses without it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from torch import Tensor
 from mnistffn.batching import as_float, as_tensor
 from mnistffn.data import Dataset, Split
 from mnistffn.network import AffineLayer, propagate
+from mnistffn.openlayer import OpenLayer
+from mnistffn.progress import Progress
 
 BATCH = 4096
 MOST_IMAGES = 20_000  # for means and covariances: their noise is far below what a picture shows
@@ -35,7 +38,7 @@ class UnitStatistics:
     on : float
         Part of the training images that turn it on; in the output layer, that are read as its class.
     dead : bool
-        Whether no training image does.
+        Whether no training image does (of those that are looked at: the first 20,000).
     class_means : list of float
         Mean activation on the training images of every class.
     prefers : list of label
@@ -76,14 +79,14 @@ class LabelledImages:
 
 
 def label_images(
-    dataset: Dataset, split: Split, classes: NDArray[Any]
+    dataset: Dataset, split: Split, classes: Sequence[Any]
 ) -> tuple[LabelledImages, LabelledImages]:
-    """Return the training part of a data set, 20,000 images at the most, and the held-out one."""
+    """Return the training part of a data set and the held-out one, 20,000 images of each at most."""
     train, held_out = (
         LabelledImages(
             as_tensor(dataset.flat[rows]), as_tensor(np.searchsorted(classes, dataset.labels[rows]))
         )
-        for rows in (split.train[:MOST_IMAGES], split.test)
+        for rows in (split.train[:MOST_IMAGES], split.test[:MOST_IMAGES])
     )
     return train, held_out
 
@@ -94,62 +97,55 @@ def activate(preactivations: Tensor, *, is_output: bool) -> Tensor:
 
 
 def describe_units(
-    layers: Sequence[AffineLayer],
-    layer: int,
+    opened: OpenLayer,
     units: Sequence[int],
-    names: Sequence[Sequence[str]],
-    classes: Sequence[Any],
     train: LabelledImages,
     held_out: LabelledImages,
+    progress: Progress | None = None,
 ) -> list[UnitStatistics]:
     """Measure units of a layer.
 
     Parameters
     ----------
-    layers : sequence of AffineLayer
-        All layers of the network, batch normalisation folded in.
-    layer : int
-        Counted from 1.
+    opened : OpenLayer
     units : sequence of int
-    names : sequence of sequence of str
-        Of the units of every layer, the first one first.
-    classes : sequence of label
     train : LabelledImages
         For means.
     held_out : LabelledImages
         For what accuracy loses.
+    progress : Progress, optional
 
     Returns
     -------
     list of UnitStatistics
         In the order of ``units``.
     """
-    is_output = layer == len(layers)
+    layers, layer, classes = opened.layers, opened.layer, opened.classes
     sums = torch.zeros(len(classes), len(layers[layer - 1].bias), dtype=torch.float64)
     n_on = torch.zeros(sums.shape[1], dtype=torch.int64)
     for X, targets in zip(train.X.split(BATCH), train.targets.split(BATCH), strict=True):
         preactivations = propagate(layers[:layer], as_float(X))[-1]
-        activations = activate(preactivations, is_output=is_output)
+        activations = activate(preactivations, is_output=opened.is_output)
         one_hot = torch.nn.functional.one_hot(targets, len(classes)).to(activations.dtype)
         sums += one_hot.T @ activations
-        if is_output:
+        if opened.is_output:
             n_on += torch.bincount(preactivations.argmax(dim=1), minlength=len(n_on))
         else:
             n_on += (preactivations > 0).sum(dim=0)
     counts = torch.bincount(train.targets, minlength=len(classes)).clamp(min=1)
-    means = (sums / counts[:, None]).T
-    ablations = measure_ablations(layers, layer, units, held_out)
+    means = (sums / counts[:, None]).T.numpy()
+    ablations = measure_ablations(layers, layer, units, held_out, progress)
     return [
         UnitStatistics(
-            unit,
-            names[layer - 1][unit],
-            int(n_on[unit]) / len(train.targets),
-            not n_on[unit],
-            means[unit].tolist(),
-            find_preferred(means[unit].numpy(), classes),
-            measure_selectivity(means[unit].numpy()),
-            [] if is_output else _strongest(layers[layer].weight[:, unit], names[layer]),
-            ablation,
+            unit=unit,
+            name=opened.unit_names[unit],
+            on=int(n_on[unit]) / len(train.targets),
+            dead=not n_on[unit],
+            class_means=means[unit].tolist(),
+            prefers=find_preferred(means[unit], classes) if n_on[unit] else [],
+            selectivity=measure_selectivity(means[unit]),
+            outgoing=_find_outgoing(opened, unit),
+            ablation=ablation,
         )
         for unit, ablation in zip(units, ablations, strict=True)
     ]
@@ -182,7 +178,11 @@ def find_preferred(class_means: NDArray[np.float64], classes: Sequence[Any]) -> 
 
 
 def measure_ablations(
-    layers: Sequence[AffineLayer], layer: int, units: Sequence[int], images: LabelledImages
+    layers: Sequence[AffineLayer],
+    layer: int,
+    units: Sequence[int],
+    images: LabelledImages,
+    progress: Progress | None = None,
 ) -> list[float]:
     """Return what accuracy loses when each unit of a layer is silenced, one at a time.
 
@@ -196,15 +196,15 @@ def measure_ablations(
             others = logits.clone()
             others[:, unit] = -torch.inf
             losses.append(int(right.sum() - (others.argmax(dim=1) == images.targets).sum()))
-    else:
-        activations, (_, *above) = below[layer - 1].relu(), layers[layer:]
-        upper = [*below, logits][layer]
-        losses = [
-            _count_lost(
-                activations[:, unit], layers[layer].weight[:, unit], upper, above, right, images
-            )
-            for unit in units
-        ]
+        return [lost / len(right) for lost in losses]
+    activations, (_, *above) = below[layer - 1].relu(), layers[layer:]
+    upper = [*below, logits][layer]
+    losses = []
+    for done, unit in enumerate(units):
+        if progress is not None:
+            progress.step(done, len(units), "silencing one unit after the other")
+        outgoing = layers[layer].weight[:, unit]
+        losses.append(_count_lost(activations[:, unit], outgoing, upper, above, right, images))
     return [lost / len(right) for lost in losses]
 
 
@@ -225,6 +225,14 @@ def _count_lost(
     return int(right[rows].sum() - right_without.sum())
 
 
-def _strongest(weights: Tensor, names: Sequence[str]) -> list[tuple[str, float]]:
+def _find_outgoing(opened: OpenLayer, unit: int) -> list[tuple[str, float]]:
+    if opened.is_output:
+        return []
+    weights, names = opened.layers[opened.layer].weight[:, unit], opened.names[opened.layer]
     order = weights.abs().argsort(descending=True, stable=True)[:MOST_OUTGOING].tolist()
-    return [(names[unit], float(weights[unit])) for unit in order]
+    return [(names[other], float(weights[other])) for other in order]
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return a number as JSON can hold it."""
+    return float(value) if math.isfinite(value) else None

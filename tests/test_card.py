@@ -7,6 +7,7 @@ from mnistffn.card import run_cards
 from mnistffn.errors import UsageError
 from mnistffn.fields import FieldsOptions, run_fields
 from mnistffn.maximize import MaximizeOptions, run_maximize
+from mnistffn.openlayer import open_layer
 from mnistffn.progress import Progress
 from mnistffn.rundir import RunDirectory
 
@@ -39,6 +40,16 @@ def test_every_unit_gets_a_page_and_what_other_commands_wrote_stays(trained_run:
     assert [score.unit for score in cards.scores] == [2, 20]
     assert (trained_run / "maximize-layer1.npz").read_bytes() == before
     assert set(cards.stages) < set(run.manifest()["stages"])
+    fields = run_fields(run, FieldsOptions(layer=1, units="2,20"), Progress())
+    for row, stage in enumerate(cards.stages):
+        content = run.read_json(f"{stage}.json")
+        assert content["unit"] == (2, 20)[row]
+        assert content["class_means"] == fields.statistics[row].class_means
+        assert content["score"]["most_real"] == cards.scores[row].most_real
+        with np.load(trained_run / f"{stage}.npz") as arrays:
+            np.testing.assert_allclose(arrays["filter"], fields.fields["filter"][row])
+            images = open_layer(run, 1, Progress()).run_data.dataset.images
+            np.testing.assert_allclose(arrays["most_real"], images[cards.scores[row].most_real] / 255)
 
 
 def test_no_more_than_fifty_pages_are_written(trained_run: Path, monkeypatch) -> None:

@@ -126,6 +126,31 @@ def test_units_that_are_dead_or_do_not_vary_have_empty_fields_and_no_r2() -> Non
     assert r2["filter"][1] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("constant", [0.3, 0.9, 13.7, -33.3])
+def test_a_unit_that_does_not_vary_has_no_pattern_whatever_its_value(constant: float) -> None:
+    layers = [AffineLayer(torch.zeros(1, 9), torch.tensor([constant]))]
+    fields, r2, _ = compute_fields(layers, 1, [0], KINDS, draw_images(9000, 9), draw_images(500, 9))
+    assert not fields["pattern"].any()
+    assert r2["pattern"].isnan().all()
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3])
+def test_a_pattern_scales_with_its_unit_also_far_from_zero(scale: float) -> None:
+    weight, X = torch.randn(1, 9), draw_images(9000, 9)
+    expected = average_images([AffineLayer(weight, torch.zeros(1))], [0], X, is_output=False)["pattern"]
+    for bias in (0.0, 100 * scale):
+        layer = AffineLayer(scale * weight, torch.tensor([bias]))
+        found = average_images([layer], [0], X, is_output=False)["pattern"]
+        np.testing.assert_allclose(scale * found, expected, rtol=0.01, atol=1e-4)
+
+
+def test_the_output_layers_average_is_that_of_probabilities_end_to_end() -> None:
+    layers, X = make_layers(9, 6, 3), draw_images(400, 9)
+    found = compute_fields(layers, 2, [0, 1, 2], ["average"], X, X)[0]["average"]
+    expected = average_images(layers, [0, 1, 2], X, is_output=True)["average"]
+    np.testing.assert_allclose(found, expected)
+
+
 def test_r2_is_that_of_a_linear_regression_on_other_images() -> None:
     torch.manual_seed(0)
     fields, X = torch.randn(3, 9), [torch.rand(200, 9), torch.rand(100, 9)]

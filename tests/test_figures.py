@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -13,12 +13,13 @@ from PIL import Image
 
 from mnistffn.figures.card import draw_card
 from mnistffn.figures.evaluate import draw_confusion, draw_examples
-from mnistffn.figures.fields import draw_fields
+from mnistffn.figures.fields import draw_fields, find_bound
 from mnistffn.figures.maximize import draw_ascent, draw_maximized, find_range
 from mnistffn.figures.mosaic import Tiles, draw_mosaic
 from mnistffn.figures.robustness import draw_adversaries, draw_robustness
 from mnistffn.figures.search import draw_search
 from mnistffn.figures.train import draw_augmented, draw_curves
+from mnistffn.rundir import RunDirectory, Stage
 
 generator = np.random.default_rng(0)
 
@@ -242,6 +243,24 @@ def test_a_kinds_units_share_a_scale_and_kinds_do_not() -> None:
 
 
 ENDS = [np.array(colormaps["RdBu_r"](value)[:3]) for value in (1.0, 0.25)]
+
+
+def test_neither_a_hot_pixel_nor_a_weak_unit_washes_out_all_others() -> None:
+    images = generator.uniform(-1, 1, (20, 28, 28))
+    images[3, 5, 5] = 100
+    assert find_bound(images) == pytest.approx(1, abs=0.05)
+    images[7] *= 50
+    assert find_bound(images) == pytest.approx(1, abs=0.05)
+    assert find_bound(images[[7]]) == pytest.approx(50, rel=0.05)
+
+
+def test_tiles_are_where_their_titles_are_at_any_resolution_of_the_user(tmp_path) -> None:
+    figure = fields(3)
+    with rc_context({"savefig.dpi": 300}), RunDirectory(tmp_path).locked():
+        stage = Stage(tmp_path, {}, {})
+        stage.write_figure("fields.png", figure)
+        written = imread(stage.pending["fields.png"])
+    np.testing.assert_allclose(written[..., :3], pixels(figure), atol=0.01)
 
 
 def test_free_pixels_are_drawn_about_a_middle_grey() -> None:

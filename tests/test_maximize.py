@@ -10,10 +10,10 @@ from PIL import Image
 from mnistffn import FeedForwardClassifier
 from mnistffn.errors import UsageError
 from mnistffn.maximize import STARTS, MaximizeOptions, MaximizeResult, maximize, run_maximize
-from mnistffn.network import FeedForwardNetwork, fold_batch_norm, propagate
+from mnistffn.network import propagate
 from mnistffn.objectives import Targets
+from mnistffn.openlayer import OpenLayer, open_layer
 from mnistffn.progress import Progress
-from mnistffn.rundata import DataOptions, RunData, open_run_data
 from mnistffn.rundir import RunDirectory
 
 
@@ -22,14 +22,13 @@ def climb(run: Path, *, animate: bool = False, **options: object) -> MaximizeRes
 
 
 @pytest.fixture
-def opened(trained_run: Path) -> tuple[FeedForwardClassifier, RunData]:
-    run_data = open_run_data(RunDirectory(trained_run), DataOptions(), None, Progress())
-    return FeedForwardClassifier.load(trained_run / "model.pt"), run_data
+def opened(trained_run: Path) -> OpenLayer:
+    return open_layer(RunDirectory(trained_run), None, Progress())
 
 
-def preactivations(network: FeedForwardNetwork, layer: int, images: np.ndarray) -> np.ndarray:
+def preactivations(opened: OpenLayer, layer: int, images: np.ndarray) -> np.ndarray:
     inputs = torch.from_numpy(images.reshape(len(images), -1))
-    return propagate(fold_batch_norm(network)[:layer], inputs)[-1].numpy()
+    return propagate(opened.layers[:layer], inputs)[-1].numpy()
 
 
 def test_each_digit_of_a_trained_network_gets_the_class_it_was_made_for(trained_run: Path) -> None:
@@ -50,14 +49,12 @@ def test_each_digit_of_a_trained_network_gets_the_class_it_was_made_for(trained_
     assert (trained_run / "maximize-layer3.png").stat().st_size > 5000
 
 
-def test_scores_are_those_of_the_written_images(
-    trained_run: Path, opened: tuple[FeedForwardClassifier, RunData]
-) -> None:
-    classifier, run_data = opened
+def test_scores_are_those_of_the_written_images(trained_run: Path, opened: OpenLayer) -> None:
+    run_data = opened.run_data
     result = climb(trained_run, layer=1, units="3,5", steps=30)
-    network, images = classifier.module_, run_data.dataset.images
-    found = preactivations(network, 1, result.images)
-    real = preactivations(network, 1, images[run_data.split.train].astype("f") / 255)
+    images = run_data.dataset.images
+    found = preactivations(opened, 1, result.images)
+    real = preactivations(opened, 1, images[run_data.split.train].astype("f") / 255)
     for row, (unit, score) in enumerate(zip((3, 5), result.scores, strict=True)):
         assert score.unit == unit
         assert score.activation == pytest.approx(found[row, unit], abs=1e-4)
@@ -72,18 +69,16 @@ def test_scores_are_those_of_the_written_images(
 
 
 def test_the_image_excites_the_unit_more_than_nearly_all_real_images(
-    trained_run: Path, opened: tuple[FeedForwardClassifier, RunData]
+    trained_run: Path, opened: OpenLayer
 ) -> None:
-    classifier, run_data = opened
+    run_data = opened.run_data
     result = climb(trained_run, layer=2)
-    real = preactivations(
-        classifier.module_, 2, run_data.dataset.images[run_data.split.train].astype("f") / 255
-    )
+    real = preactivations(opened, 2, run_data.dataset.images[run_data.split.train].astype("f") / 255)
     for unit, score in enumerate(result.scores):
         assert score.activation > np.quantile(real[:, unit], 0.97)
 
 
-def test_all_kinds_of_objectives_are_climbed(trained_run: Path) -> None:
+def test_all_kinds_of_objectives_are_climbed(trained_run: Path, opened: OpenLayer) -> None:
     result = climb(trained_run, layer=3, objectives=("4-9", "mean", "7", "0.5*1+2"))
     assert result.units.tolist() == [-1, -1, 7, -1]
     assert [score.objective for score in result.scores] == ["4-9", "mean", "7", "0.5*1+2"]
@@ -93,8 +88,7 @@ def test_all_kinds_of_objectives_are_climbed(trained_run: Path) -> None:
     assert layer_mean.activation > 0.8 * layer_mean.best_real
     both = climb(trained_run, units="4", objectives=("4-9",), steps=60)
     assert both.units.tolist() == [4, -1]
-    classifier = FeedForwardClassifier.load(trained_run / "model.pt")
-    logits = preactivations(classifier.module_, 3, both.images)
+    logits = preactivations(opened, 3, both.images)
     assert both.scores[1].activation == pytest.approx(logits[1, 4] - logits[1, 9], abs=1e-4)
     assert logits[1, 4] - logits[1, 9] > logits[0, 4] - logits[0, 9], "more 4 than 9 than the 4 is"
 
@@ -106,15 +100,12 @@ def test_any_start_leads_to_an_image_of_the_class(trained_run: Path, start: str)
 
 
 def test_starts_begin_where_they_say(
-    opened: tuple[FeedForwardClassifier, RunData],
+    opened: OpenLayer,
 ) -> None:
-    classifier, run_data = opened
+    run_data = opened.run_data
     targets = Targets.of("3", (), [str(digit) for digit in range(10)])
     still = MaximizeOptions(steps=1, lr=1e-9, lit=0, restarts=1, jitter=0)
-    found = {
-        start: maximize(classifier, 3, targets, run_data, replace(still, start=start))
-        for start in STARTS
-    }
+    found = {start: maximize(opened, targets, replace(still, start=start)) for start in STARTS}
     images = run_data.dataset.images[run_data.split.train].astype("f") / 255
     expected = {"mean": images.mean(axis=0), "real": found["real"].most_real[0, 0]}
     for start, image in expected.items():
@@ -155,6 +146,32 @@ def test_equal_seeds_give_equal_images(trained_run: Path) -> None:
     first, second, other = (climb(trained_run, units="1", steps=5, seed=s).images for s in (0, 0, 1))
     np.testing.assert_array_equal(first, second)
     assert not np.array_equal(first, other)
+
+
+def test_an_image_does_not_depend_on_what_else_is_maximized(trained_run: Path) -> None:
+    together = climb(trained_run, layer=2, steps=40)
+    alone = climb(trained_run, layer=2, units="5", steps=40)
+    np.testing.assert_allclose(alone.images[0], together.images[5], atol=1e-3)
+    assert alone.scores[0].activation == pytest.approx(together.scores[5].activation, abs=1e-3)
+
+
+def test_jitter_makes_images_that_survive_shifts(trained_run: Path) -> None:
+    options = {"layer": 1, "steps": 100, "total_variation": 0.0, "lit": 0.0}
+    still, moved = (
+        np.mean([score.survival for score in climb(trained_run, jitter=jitter, **options).scores])
+        for jitter in (0, 1)
+    )
+    assert moved > still + 0.1
+
+
+def test_penalties_weigh_the_same_for_units_of_any_scale(trained_run: Path, opened: OpenLayer) -> None:
+    options = MaximizeOptions(units="3", steps=60, restarts=1)
+    targets = Targets.of("3", (), opened.unit_names)
+    images = []
+    for factor in (1, 1000):
+        opened.layers[-1].weight.mul_(factor)
+        images.append(maximize(opened, targets, options).images[0])
+    np.testing.assert_allclose(images[0], images[1], atol=0.02)
 
 
 def test_steps_too_large_are_told_to_have_saturated(trained_run: Path) -> None:

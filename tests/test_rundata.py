@@ -140,10 +140,13 @@ def test_a_cache_of_another_file_or_orientation_or_a_damaged_one_is_not_used(
     np.testing.assert_array_equal(turned.dataset.images, expected.mT)
     other = open_run_data(run, DataOptions(write_mat()), None, Progress())
     assert len(other.dataset.labels) == 40
+    changed = write_mat(output_labels=np.arange(40) % 2)  # the same path, read the same way
+    assert open_run_data(run, DataOptions(changed), None, Progress()).dataset.labels.max() == 1
     for damage in (b"", b"PK", run.cache.read_bytes()[:-20], b"no archive"):
         run.cache.write_bytes(damage)
         found = open_run_data(run, DataOptions(digits_mat), None, Progress())
         np.testing.assert_array_equal(found.dataset.images, expected)
+    open_run_data(run, DataOptions(digits_mat), None, Progress())
     whole = bytearray(run.cache.read_bytes())
     whole[len(whole) // 2] ^= 1
     run.cache.write_bytes(whole)

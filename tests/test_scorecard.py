@@ -1,16 +1,23 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from mnistffn.ascent import free_images, sigmoid_images
-from mnistffn.network import AffineLayer
-from mnistffn.objectives import Objective
+from mnistffn.ascent import Ascent, Climbed, free_images, sigmoid_images
+from mnistffn.maximize import MaximizeOptions, maximize
+from mnistffn.network import AffineLayer, propagate
+from mnistffn.objectives import Objective, Targets
+from mnistffn.openlayer import open_layer
+from mnistffn.progress import Progress
 from mnistffn.realimages import Responses
+from mnistffn.rundir import RunDirectory
 from mnistffn.scorecard import (
     NearestImages,
     find_problems,
     measure_agreement,
     measure_survival,
+    score_images,
     shift,
 )
 
@@ -25,6 +32,7 @@ def test_agreement_is_the_mean_correlation_of_all_pairs() -> None:
     expected = correlations[np.triu_indices(3, k=1)].mean()
     assert measure_agreement(restarts).tolist() == pytest.approx([1, expected], abs=1e-5)
     assert measure_agreement(restarts[:, :1]).isnan().all(), "one start agrees with no other"
+    assert measure_agreement(torch.ones(1, 3, 4, 4)).isnan().all(), "nothing varies"
 
 
 def test_a_shift_moves_the_image_and_brings_in_nothing() -> None:
@@ -72,20 +80,20 @@ def test_what_could_not_be_maximized_says_why() -> None:
     layers = [AffineLayer(weights, torch.tensor([0.0, 0, 0.5, -1]))]
     objective = Objective.of(layers, torch.eye(4))
     parameterisation = sigmoid_images(LIT, 1.0)
-    start, end = torch.zeros(4, 2, 2), torch.randn(4, 2, 2)
+    end = torch.randn(4, 2, 2)
     real = respond([1.0, 0.0, -0.5, -1.0])
-    found = find_problems(objective, parameterisation, (start, end), real, [True] * 4)
+    found = find_problems(objective, parameterisation, end, real, [True] * 4)
     assert found[0] is None
-    assert found[1] == "no gradient: no pixel moves it"
+    assert found[1] == "no gradient: no pixel that may be lit moves it"
     assert found[2] == "dead: no training image turns it on"
     assert found[3] == "dead: no training image turns it on, but this one"
-    shown = find_problems(objective, parameterisation, (start, end), real, [False] * 4)
+    shown = find_problems(objective, parameterisation, end, real, [False] * 4)
     assert shown[2].startswith("stuck"), (
         "an output, or another direction, has no ReLU that could be dead"
     )
-    assert find_problems(
-        objective, parameterisation, (start, end), respond([9.0] * 4, mean=5.0), [True] * 4
-    )[0].startswith("stuck")
+    assert find_problems(objective, parameterisation, end, respond([9.0] * 4, mean=5.0), [True] * 4)[
+        0
+    ].startswith("stuck")
 
 
 def test_free_numbers_that_are_too_large_to_move_are_saturated() -> None:
@@ -98,5 +106,63 @@ def test_free_numbers_that_are_too_large_to_move_are_saturated() -> None:
         (sigmoid_images(LIT, 1.0), far / 60, None),
         (free_images(LIT, 1.0), far, None),
     ):
-        [found] = find_problems(objective, parameterisation, (free, free), respond([1.0]), [True])
+        [found] = find_problems(objective, parameterisation, free, respond([1.0]), [True])
         assert (found or "None").startswith(str(problem))
+
+
+@pytest.mark.parametrize("make", [free_images, sigmoid_images])
+def test_an_image_that_is_at_its_maximum_has_no_problem(make) -> None:
+    torch.manual_seed(0)
+    weights = torch.randn(3, 16)
+    objective = Objective.of([AffineLayer(weights, torch.zeros(3))], torch.eye(3))
+    parameterisation = make(torch.ones(4, 4, dtype=torch.bool), 1.0)
+    free = Ascent(parameterisation, (), (), 1500, 0.1)(objective, torch.randn(3, 4, 4))
+    real = respond([1.0] * 3)
+    assert find_problems(objective, parameterisation, free, real, [True] * 3) == [None] * 3
+
+
+def test_a_unit_that_sees_dark_pixels_only_has_no_gradient() -> None:
+    objective = Objective.of(
+        [AffineLayer(torch.tensor([[5.0, 0, 0, 0]]), torch.zeros(1))], torch.eye(1)
+    )
+    lit = torch.tensor([[False, True], [True, True]])
+    free = torch.randn(1, 2, 2)
+    [problem] = find_problems(objective, sigmoid_images(lit, 1.0), free, respond([1.0]), [True])
+    assert problem.startswith("no gradient")
+
+
+def test_scores_compare_with_the_right_images(trained_run: Path) -> None:
+    opened = open_layer(RunDirectory(trained_run), 3, Progress())
+    targets = Targets.of("3,7", (), opened.unit_names)
+    objective = Objective.of(opened.layers, targets.directions)
+    X = torch.from_numpy(opened.run_data.X_train)
+    responses = Responses.of([*objective.below, objective.readout()], X, 2)
+    torch.manual_seed(0)
+    restarts = torch.rand(2, 3, 8, 8)
+    climbed = Climbed(restarts[:, 0], restarts, torch.zeros(2, 8, 8), {})
+    parameterisation = sigmoid_images(torch.ones(8, 8, dtype=torch.bool), 3.0)
+    scores = score_images(opened, targets, objective, parameterisation, responses, climbed)
+    data = opened.run_data
+    held_out = data.dataset.flat[data.split.test].astype("f") / 255
+    images = climbed.images.flatten(1).numpy()
+    train = data.X_train.astype("f") / 255
+    nearest = np.linalg.norm(images[:, None] - train, axis=2).min(axis=1)
+    references = np.linalg.norm(held_out[:, None] - train, axis=2).min(axis=1)
+    survival = measure_survival(objective, climbed.images, responses.mean).tolist()
+    agreement = measure_agreement(restarts).tolist()
+    logits = propagate(opened.layers, climbed.images.flatten(1))[-1]
+    for row, score in enumerate(scores):
+        assert score.distance == pytest.approx(nearest[row], abs=1e-3)
+        assert score.distance_rank == pytest.approx(np.mean(references < nearest[row]), abs=0.006)
+        assert score.agreement == pytest.approx(agreement[row])
+        assert score.survival == pytest.approx(survival[row], nan_ok=True) or np.isnan(survival[row])
+        assert score.predicted == int(logits[row].argmax())
+        assert score.probability == pytest.approx(float(logits[row].softmax(dim=0).max()), abs=1e-5)
+
+
+def test_an_output_that_is_never_positive_is_not_called_dead(trained_run: Path) -> None:
+    opened = open_layer(RunDirectory(trained_run), 3, Progress())
+    opened.layers[-1].bias[2] -= 1000
+    result = maximize(opened, Targets.of("2", (), opened.unit_names), MaximizeOptions(steps=60))
+    assert result.scores[0].ratio is None
+    assert result.scores[0].problem is None

@@ -35,7 +35,7 @@ def test_output_units_are_called_by_their_class_also_by_the_user() -> None:
     assert hidden == ["0", "1", "2", "3"]
     assert parse_units("8,3-5", ["3", "4", "5", "8"]) == [3, 0, 1, 2]
     assert parse_objective("8-3", output) == [-1, 0, 1]
-    with pytest.raises(UsageError, match="no unit 0: the layer has units 3 to 8"):
+    with pytest.raises(UsageError, match="no unit 0: the layer has units 3, 5, 8"):
         parse_units("0", output)
 
 
@@ -56,7 +56,7 @@ def test_an_objective_is_a_weighted_sum(text: str, weights: list[float]) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "1+", "1--2", "1*", "*1", "1.5", "1 2.", "1,2", "mean+1", "2*-1"]
+    "text", ["", "a", "1+", "1--2", "1*", "*1", "1.5", "1 2.", "1 2", "1,2", "mean+1", "2*-1"]
 )
 def test_an_objective_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
@@ -68,3 +68,13 @@ def test_an_objective_must_weigh_something_that_is_there() -> None:
         parse_objective("3-3", TEN)
     with pytest.raises(UsageError, match="no unit 12"):
         parse_objective("4-12", TEN)
+
+
+def test_labels_may_be_negative_or_have_gaps() -> None:
+    names = ["-1", "1"]
+    assert parse_units("-1", names) == parse_units("-1, -1", names) == [0]
+    assert parse_units("1,-1", names) == [1, 0]
+    assert parse_objective("-1", names) == [1, 0], "a class of this name comes before minus class 1"
+    assert parse_objective(" - 1", ["0", "1"]) == [0, -1]
+    with pytest.raises(UsageError, match="the layer has units 3, 7, 9"):
+        parse_units("5", ["3", "7", "9"])

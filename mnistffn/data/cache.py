@@ -10,10 +10,13 @@ import numpy as np
 from mnistffn.data.dataset import Dataset, Layout, hash_file
 from mnistffn.data.orientation import Orientation
 
+FORMAT = 1  # to be raised when files come to be read differently
+
 
 def write_cache(file: BinaryIO, dataset: Dataset, orientation: Orientation) -> None:
     """Write a data set with what it was read from and how."""
-    key = {"sha256": dataset.sha256, "orientation": orientation, "layout": asdict(dataset.layout)}
+    layout = asdict(dataset.layout)
+    key = {"format": FORMAT, "sha256": dataset.sha256, "orientation": orientation, "layout": layout}
     np.savez(file, images=dataset.images, labels=dataset.labels, key=np.array(json.dumps(key)))
 
 
@@ -28,7 +31,8 @@ def read_cache(cache: Path, path: Path, orientation: Orientation) -> Dataset | N
     try:
         with cache.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             key = json.loads(str(arrays["key"]))
-            if key["sha256"] != hash_file(path) or key["orientation"] != orientation:
+            wanted = {"sha256": hash_file(path), "orientation": orientation, "format": FORMAT}
+            if {name: key[name] for name in wanted} != wanted:
                 return None
             images, labels, layout = arrays["images"], arrays["labels"], Layout(**key["layout"])
     except Exception:  # no cache, or whatever the bytes of a damaged one provoke

@@ -70,7 +70,7 @@ def _draw_gray(axes: Axes, image: NDArray[np.float32], ends: tuple[float, float]
 
 
 def _draw_field(axes: Axes, field: NDArray[np.float32], lit: NDArray[np.bool_]) -> None:
-    bound = find_bound(field)
+    bound = find_bound(field[None])
     colors = colormaps["RdBu_r"].with_extremes(bad="0.88")
     shown = np.where(lit, field, np.nan)
     axes.imshow(shown, cmap=colors, vmin=-bound, vmax=bound, interpolation="nearest")
@@ -125,5 +125,5 @@ def _describe(content: Mapping[str, Any]) -> list[str]:
     if score["agreement"] is not None:
         lines.append(f"restarts agree by {score['agreement']:.2f}")
     if score["survival"] is not None:
-        lines.append(f"a shift by two pixels of 28 leaves {100 * score['survival']:.0f}%")
+        lines.append(f"a small shift leaves {score['survival']:.0%}")
     return lines + ([score["problem"].replace(": ", ":\n")] if score["problem"] else [])

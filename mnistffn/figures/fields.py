@@ -54,12 +54,13 @@ def draw_fields(
 
 
 def find_bound(images: NDArray[np.float32]) -> float:
-    """Return the end of a colour scale that is symmetric about zero.
+    """Return the end of a colour scale that is symmetric about zero, for images (n, height, width).
 
-    It leaves out the outermost thousandth of the values, so that a single pixel cannot wash out all
-    others.
+    It leaves out the outermost thousandth of an image's values, and the strongest tenth of many images,
+    so that a single pixel or unit cannot wash out all others.
     """
-    return float(np.quantile(np.abs(images), 0.999)) or 1.0
+    ends = np.quantile(np.abs(images), 0.999, axis=(1, 2))
+    return float(np.quantile(ends, 0.9, method="nearest")) or 1.0
 
 
 def describe_unit(unit: Mapping[str, Any], *, is_short: bool = False) -> str:
@@ -68,7 +69,8 @@ def describe_unit(unit: Mapping[str, Any], *, is_short: bool = False) -> str:
     on = "dead" if unit["dead"] else f"on {100 * unit['on']:.0f}%"
     lost = f"{-100 * unit['ablation']:+.2f} pts without"
     if is_short:
-        return f"for {prefers}\n{on}\n{lost}"
+        r2 = " ".join("-" if value is None else f"{value:.2f}" for value in unit["r2"].values())
+        return f"R² {r2}\nfor {prefers}\n{on}\n{lost}"
     outgoing = [f"{weight:+.2f} to {name}" for name, weight in unit["outgoing"][:2]]
     lines = [f"for {prefers}", f"selectivity {unit['selectivity']:.2f}", on, lost, *outgoing]
     return "\n".join(lines)

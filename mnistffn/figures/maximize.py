@@ -48,8 +48,8 @@ def draw_maximized(
     else:
         kinds = [name for name in rows if name.endswith("1") or name == next(iter(rows))]
         blocks = join_tiles([rows[kind] for kind in kinds], len(kinds))
-        cards = ["\n".join(describe_score(score, is_short=True)) for score in scores]
-        captions = cards if len(scores) <= MOST_CAPTIONS else []
+        short = len(scores) > MOST_CAPTIONS
+        captions = ["\n".join(describe_score(score, is_short=short)) for score in scores]
         tiles = Tiles(blocks, max(1, choose_columns(len(scores)) // 2), names, captions)
         heading += f"\nside by side: {', '.join(kinds)}"
     low, high = find_range(next(iter(rows.values())))
@@ -66,10 +66,14 @@ def find_range(images: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[str]:
-    """Return a scorecard in short lines."""
-    best = "" if score["ratio"] is None else f" = {score['ratio']:.0%} of best"
+    """Return a scorecard in short lines, or the gist of it in one or two."""
+    problem = [score["problem"].split(":")[0]] if score["problem"] else []
+    activation = f"{score['activation']:.1f}"
+    best = "" if score["ratio"] is None else f"{score['ratio']:.0%} of best"
+    if is_short:
+        return [f"{best or activation}, as {score['predicted']}", *problem]
     lines = [
-        f"{score['activation']:.1f}{best}",
+        f"{activation} = {best}" if best else activation,
         f"read as {score['predicted']} ({score['probability']:.2f})",
         f"neighbours {score['neighbours_predicted']} ({score['neighbours_probability']:.1f})",
     ]
@@ -79,9 +83,8 @@ def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[
         "agreement": "restarts agree {:.2f}",
         "survival": "shift leaves {:.0%}",
     }
-    if not is_short:
-        lines += [text.format(score[key]) for key, text in spelled.items() if score[key] is not None]
-    return lines + ([score["problem"].split(":")[0]] if score["problem"] else [])
+    lines += [text.format(score[key]) for key, text in spelled.items() if score[key] is not None]
+    return lines + problem
 
 
 def draw_ascent(

@@ -48,9 +48,10 @@ class Judges:
         self.svm = SVC(C=5).fit(X[:SVM_IMAGES].astype("f") / 255, y[:SVM_IMAGES])
         test = run_data.dataset.flat[split.test].astype("f") / 255
         labels = run_data.dataset.labels[split.test]
-        read = {"convolutional": self.read(test).argmax(axis=1), "svm": None}
-        read["convolutional"] = self.classes[read["convolutional"]]
-        read["svm"] = self.svm.predict(test)
+        read = {
+            "convolutional": self.classes[self.read(test).argmax(axis=1)],
+            "svm": self.svm.predict(test),
+        }
         self.accuracy = {name: float(np.mean(found == labels)) for name, found in read.items()}
 
     def read(self, images: np.ndarray) -> np.ndarray:
