@@ -34,6 +34,8 @@ from mnistffn.units import describe_layer
 NO_UNIT = -1
 SHOWN = 3  # real images of each sort
 FRAMES = 40
+LARGEST = 1_000_000  # of a number that an option may be
+MOST_RESTARTS = 1000
 # Standard deviation of the free numbers at the start, and around those of an image. With less noise all
 # restarts end in the same image, which is not always the best, and their agreement says nothing.
 NOISE = 2.0
@@ -98,15 +100,15 @@ class MaximizeOptions:
 
     def __post_init__(self) -> None:
         rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-            "steps": (lambda v: v >= 1, "at least 1"),
-            "lr": (lambda v: 0 < v < np.inf, "above 0"),
+            "steps": (lambda v: 1 <= v <= LARGEST, f"from 1 to {LARGEST:,}"),
+            "lr": (lambda v: 0 < v <= LARGEST, f"above 0 and at most {LARGEST:,}"),
             "pixels": (lambda v: v in PARAMETERISATIONS, f"one of {', '.join(PARAMETERISATIONS)}"),
-            "norm": (lambda v: 0 < v < np.inf, "above 0"),
+            "norm": (lambda v: 0 < v <= LARGEST, f"above 0 and at most {LARGEST:,}"),
             "lit": (lambda v: 0 <= v < 1, "in [0, 1)"),
-            "total_variation": (lambda v: 0 <= v < np.inf, "0 or more"),
-            "jitter": (lambda v: v is None or v >= 0, "0 or more"),
+            "total_variation": (lambda v: 0 <= v <= LARGEST, f"from 0 to {LARGEST:,}"),
+            "jitter": (lambda v: v is None or 0 <= v <= LARGEST, f"from 0 to {LARGEST:,}"),
             "start": (lambda v: v in STARTS, f"one of {', '.join(STARTS)}"),
-            "restarts": (lambda v: v >= 1, "at least 1"),
+            "restarts": (lambda v: 1 <= v <= MOST_RESTARTS, f"from 1 to {MOST_RESTARTS}"),
         }
         check_values(self, rules)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mnistffn.batching import as_float
-from mnistffn.errors import DataError
+from mnistffn.errors import DataError, UsageError
 from mnistffn.network import AffineLayer, propagate
 from mnistffn.unitstats import BATCH
 
@@ -39,9 +39,12 @@ class RealImages:
         norm = float(torch.cat([as_float(batch).norm(dim=1) for batch in batches]).median())
         lit = find_lit(X, smallest_lit_part).view(shape)
         mean = torch.stack([as_float(batch).sum(dim=0) for batch in batches]).sum(dim=0) / len(X)
-        if not norm or not lit.any():
-            msg = "nearly all training images are blank: there is nothing to hold an image to"
+        if not norm:
+            msg = "half of the training images are blank: there is no norm to hold an image to"
             raise DataError(msg)
+        if not lit.any():
+            msg = f"lit={smallest_lit_part}: no pixel is lit in so large a part of the training images"
+            raise UsageError(msg)
         return cls(shape, lit, norm, mean.view(shape))
 
 

@@ -52,9 +52,19 @@ class Stage:
     pending: dict[str, Path] = field(default_factory=dict)
 
     def write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
-        """Let ``write`` fill the file ``name``, and sync it to the disk."""
+        """Let ``write`` fill the file ``name``, and sync it to the disk.
+
+        Raises
+        ------
+        RunDirectoryError
+            The system does not let it, for want of space for example.
+        """
         self.pending[name] = temporary = _name_temporary(self.directory / name)
-        _write_synced(temporary, write)
+        try:
+            _write_synced(temporary, write)
+        except OSError as error:
+            msg = f"{self.directory / name} cannot be written: {error.strerror or error}"
+            raise RunDirectoryError(msg) from error
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write ``content`` with the schema version in front."""

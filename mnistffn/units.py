@@ -7,7 +7,9 @@ from typing import Any
 from mnistffn.errors import UsageError
 
 MEAN = "mean"
-TERM = re.compile(r"([+-]?)(?:(\d+(?:\.\d*)?)\*)?(\d+)")
+# As many digits as any sensible number has: Python refuses to read thousands.
+NUMBER = re.compile(r"[0-9]{1,18}")
+TERM = re.compile(r"([+-]?)(?:([0-9]{0,9}\.?[0-9]{1,9})\*)?([0-9]{1,9})")
 OBJECTIVE = re.compile(rf"{TERM.pattern}(?:(?=[+-]){TERM.pattern})*")
 
 
@@ -47,7 +49,8 @@ def parse_units(text: str | None, names: Sequence[str]) -> list[int]:
 
 def _parse_part(part: str, text: str) -> list[str]:
     first, dash, last = part.partition("-")
-    if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+    numbers = [first, last] if dash else [first]
+    if not all(NUMBER.fullmatch(number) for number in numbers) or int(numbers[-1]) < int(first):
         msg = f"units {text!r} cannot be read: write indices and ranges such as 0,3,5-9"
         raise UsageError(msg)
     # A range that starts beyond any layer must not be spelled out: 0-999999999999 is a typing error.

@@ -151,13 +151,18 @@ def test_bad_data_give_one_line_and_code_4(
         (("maximize", "--steps", "0"), 2, "steps=0"),
         (("maximize", "--start", "black"), 2, "start='black' must be one of noise, mean, real"),
         (("maximize", "--pixels", "any"), 2, "pixels='any' must be one of sigmoid, free"),
-        (("maximize", "--restarts", "0"), 2, "restarts=0 must be at least 1"),
+        (("maximize", "--restarts", "0"), 2, "restarts=0 must be from 1 to 1000"),
         (("maximize", "--norm", "nan"), 2, "norm=nan must be above 0"),
         (("maximize", "--objective", "4--9"), 2, "objective '4--9' cannot be read"),
         (("maximize", "--objective", "4-44"), 2, "no unit 44"),
         (("maximize", "--card"), 2, "--card needs --units"),
         (("maximize", "--card", "--units", "3", "--animate"), 2, "--card needs --units"),
-        (("maximize", "--lit", "0.9999"), 4, "there is nothing to hold an image to"),
+        (("maximize", "--lit", "0.9999"), 2, "lit=0.9999: no pixel is lit in so large a part"),
+        (("maximize", "--lr", "1e300"), 2, "lr=1e+300 must be above 0 and at most 1,000,000"),
+        (("maximize", "--restarts", "1000000000"), 2, "must be from 1 to 1000"),
+        (("maximize", "--jitter", "9" * 23), 2, "must be from 0 to 1,000,000"),
+        (("maximize", "-o", "9" * 400 + "*3"), 2, "cannot be read"),
+        (("fields", "--units", "9" * 5000), 2, "cannot be read"),
         (("train", "--hidden", "a,b"), 2, "'a,b' is no list of layer sizes"),
         (("train", "--hidden", "0"), 2, "hidden=(0,) must be"),
         (("train", "--hidden", "5", "--dropout", "1"), 2, "dropout=1.0 must be"),
@@ -388,7 +393,7 @@ def test_fields_prints_a_table_of_the_units_asked_for_in_order(trained_run: Path
     result = invoke("fields", "-r", trained_run, "--layer", 2, "--sort", "on", "--top", 4)
     assert result.exit_code == 0, result.output
     title, header, *rows = result.stdout.splitlines()
-    assert title.startswith("layer 2; under each kind its R²")
+    assert title.startswith("layer 2; lost: points without; kinds: R²")
     assert header.split()[-4:] == ["filter", "gradient", "average", "pattern"]
     shares = [float(re.search(r"(\d+\.\d)%", row)[1]) for row in rows]
     assert len(shares) == 4
@@ -421,3 +426,19 @@ def test_objectives_cards_and_animations_are_written_and_named(trained_run: Path
     invoke("train", "-r", trained_run, *SMALL)
     stale = invoke("fields", "-r", trained_run).stderr
     assert "mnistffn maximize --layer 2 --units 7 --card" in stale, "the command to run again"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_an_output_that_cannot_be_written_is_told_in_one_line(trained_run: Path) -> None:
+    command = f"{sys.executable} -m mnistffn fields -q -r {trained_run}"
+    full = subprocess.run(
+        f"{command} > /dev/full", shell=True, capture_output=True, text=True, check=False
+    )
+    assert full.returncode == 1
+    assert_one_line(full.stderr, "the output cannot be written")
+    closed = subprocess.run(f"{command} >&-", shell=True, capture_output=True, text=True, check=False)
+    assert (closed.returncode, closed.stderr) == (0, "")
+    limited = f"ulimit -f 20; {command}"
+    small = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
+    assert small.returncode == 5
+    assert_one_line(small.stderr, "cannot be written: File too large")

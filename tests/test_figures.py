@@ -59,11 +59,12 @@ def fields(n: int, side: int = 28, kinds=KINDS) -> Figure:
     return draw_fields(images, lit, units, "Receptive fields, layer 1 of 784-360-10")
 
 
-def card(*, is_output: bool = False) -> Figure:
+def card(*, is_output: bool = False, n_classes: int = 10) -> Figure:
     arrays = {kind: generator.normal(size=(28, 28)).astype(np.float32) for kind in KINDS}
     arrays |= {"lit": np.ones((28, 28)), "maximizing": generator.random((28, 28), np.float32)}
     arrays |= {name: generator.random((8, 28, 28), np.float32) for name in ("most_real", "least_real")}
-    content = describe(17) | {"classes": list(range(10)), "score": SCORE | {"problem": PROBLEM}}
+    content = describe(17) | {"class_means": range(n_classes), "prefers": list(range(n_classes))[::-1]}
+    content |= {"classes": list(range(n_classes)), "score": SCORE | {"problem": PROBLEM}}
     return draw_card(arrays, content | {"outgoing": []} if is_output else content, "Unit 17 of layer 2")
 
 
@@ -127,6 +128,7 @@ FIGURES = {
     "no adversaries": lambda: adversaries(0),
     "augmented": lambda: draw_augmented(np.ones((28, 8, 8), "f"), np.ones((28, 8, 8), "f")),
     "card": card,
+    "card of 120 classes": lambda: card(n_classes=120),
     "card of an output": lambda: card(is_output=True),
     "fields 1": lambda: fields(1),
     "fields 12": lambda: fields(12),

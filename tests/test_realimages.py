@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mnistffn.errors import DataError
+from mnistffn.errors import DataError, UsageError
 from mnistffn.network import AffineLayer, propagate
 from mnistffn.realimages import RealImages, Responses
 
@@ -19,6 +19,8 @@ def test_real_images_are_measured() -> None:
 def test_blank_images_cannot_bound_anything() -> None:
     with pytest.raises(DataError, match="blank"):
         RealImages.of(torch.zeros(9, 4, dtype=torch.uint8), (2, 2), 0.05)
+    with pytest.raises(UsageError, match=r"lit=0.6: no pixel is lit in so large a part"):
+        RealImages.of(torch.eye(4, dtype=torch.uint8), (2, 2), 0.6)
 
 
 def test_the_extremes_are_those_of_all_images_whatever_the_batches() -> None:

@@ -14,7 +14,7 @@ def test_units_keep_their_order_and_come_once() -> None:
     assert parse_units("5, 1-3,2", TEN) == [5, 1, 2, 3]
 
 
-@pytest.mark.parametrize("text", ["", "a", "1,", "-1", "3-1", "1-", "1.5", "²"])
+@pytest.mark.parametrize("text", ["", "a", "1,", "-1", "3-1", "1-", "1.5", "²", "٣", "1" * 5000])
 def test_what_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         parse_units(text, TEN)
@@ -56,7 +56,8 @@ def test_an_objective_is_a_weighted_sum(text: str, weights: list[float]) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "1+", "1--2", "1*", "*1", "1.5", "1 2.", "1 2", "1,2", "mean+1", "2*-1"]
+    "text",
+    ["", "a", "1+", "1--2", "1*", "*1", "1.5", "1 2.", "1 2", "1,2", "mean+1", "2*-1", "٣", "1" * 5000],
 )
 def test_an_objective_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be read"):

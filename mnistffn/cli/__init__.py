@@ -27,6 +27,9 @@ class CommandGroup(TyperGroup):
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command line and exit with its code."""
         signal.signal(signal.SIGTERM, _terminate)
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by the shell
+                setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
         try:
             code = super().main(*args, **extra | {"standalone_mode": False})
         except MnistffnError as error:
@@ -36,6 +39,8 @@ class CommandGroup(TyperGroup):
             hint = f" (see {context.command_path} --help)" if context else ""
             message = error.format_message()  # empty where the help was printed already
             code = _report(f"{message}{hint}", error.exit_code) if message else error.exit_code
+        except OSError as error:
+            code = _report(f"the output cannot be written: {error}", MnistffnError.exit_code)
         except MemoryError as error:
             code = _report(f"out of memory: {error}", MnistffnError.exit_code)
         except Exception as error:

@@ -76,11 +76,11 @@ def _make_table(result: "FieldsResult") -> "Table":
             " ".join(str(label) for label in unit.prefers[:4]),
             f"{unit.selectivity:.2f}",
             "dead" if unit.dead else f"{100 * unit.on:.1f}%",
-            f"{100 * unit.ablation:.2f}",
-            *(f"{values[row]:.3f}" for values in result.r2.values()),
+            f"{round(100 * unit.ablation, 2) + 0.0:.2f}",
+            *(f"{values[row]:.3f}".replace("nan", "-") for values in result.r2.values()),
         ]
         for row, unit in enumerate(result.statistics[:ROWS])
     ]
-    columns = ["unit", "prefers", "selectivity", "on", "points lost without", *result.r2]
+    columns = ["unit", "prefers", "selective", "on", "lost", *result.r2]
     shown = "" if len(rows) == len(result.units) else f", the first {ROWS} of {len(result.units)} units"
-    return make_table(columns, rows, f"layer {result.layer}{shown}; under each kind its R²")
+    return make_table(columns, rows, f"layer {result.layer}{shown}; lost: points without; kinds: R²")

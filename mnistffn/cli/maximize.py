@@ -80,7 +80,7 @@ def maximize(
     chosen = MaximizeOptions(
         layer=layer,
         units=units,
-        objectives=tuple(objective or ()),
+        objectives=tuple(dict.fromkeys(objective or ())),
         steps=steps,
         lr=lr,
         pixels=pixels,
@@ -116,7 +116,7 @@ def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
         [
             score.objective,
             f"{score.activation:.2f}",
-            _spell(score.ratio, ".2f"),
+            _spell(score.ratio, ".0%"),
             _spell(score.rank, "d"),
             f"{score.predicted} ({score.probability:.2f})",
             f"{score.neighbours_predicted} ({score.neighbours_probability:.1f})",
@@ -128,19 +128,10 @@ def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
         for score in scores[:ROWS]
     ]
     shown = "" if len(rows) == len(scores) else f", the first {ROWS} of {len(scores)}"
-    columns = [
-        "unit",
-        "activation",
-        "to best real",
-        "rank",
-        "read as",
-        "neighbours",
-        "nearer",
-        "agreement",
-        "shifted",
-        "problem",
-    ]
-    return make_table(columns, rows, f"layer {layer}{shown}")
+    columns = ["unit", "value", "of best", "rank", "read as", "near", "nearer", "agree", "shifted"]
+    if any(score.problem for score in scores):
+        columns.append("problem")
+    return make_table(columns, [row[: len(columns)] for row in rows], f"layer {layer}{shown}")
 
 
 def _spell(value: float | None, form: str) -> str:

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from mnistffn.figures.fields import find_bound
-from mnistffn.figures.maximize import find_range
+from mnistffn.figures.fields import find_bound, spell_r2
+from mnistffn.figures.maximize import find_range, spell_activation
 from mnistffn.figures.mosaic import DPI, join_tiles
 
 KINDS = {
@@ -34,7 +34,7 @@ def draw_card(
         What card-layer<i>-unit<u>.npz and .json hold.
     heading : str
     """
-    layout = ConstrainedLayoutEngine(rect=(0.02, 0.02, 0.96, 0.96), hspace=0.06)
+    layout = ConstrainedLayoutEngine(rect=(0.02, 0.02, 0.96, 0.96), h_pad=0.12)
     figure = Figure((11, 8.2), dpi=DPI, layout=layout)
     figure.suptitle(heading, x=0.02, ha="left", fontsize=13)
     bands: Any = figure.subfigures(3, 1, height_ratios=(3, 2.6, 3))
@@ -45,7 +45,7 @@ def draw_card(
     for axes, (kind, meaning) in zip(panels, KINDS.items(), strict=True):
         _draw_field(axes, arrays[kind], arrays["lit"].astype(bool))
         r2 = content["r2"][kind]
-        axes.set_title(f"{kind}: {'R² —' if r2 is None else f'R² {r2:.2f}'}\n{meaning}", fontsize=9)
+        axes.set_title(f"{kind}: {spell_r2(r2)}\n{meaning}", fontsize=9)
     for axes, name, title in zip(
         middle.subplots(2, 1),
         ("most_real", "least_real"),
@@ -57,7 +57,7 @@ def draw_card(
         _draw_gray(axes, strip, (0.0, 1.0))
         axes.set_title(title, fontsize=9, loc="left")
     classes, outgoing, card = bottom.subplots(1, 3, width_ratios=(1.2, 1.2, 1))
-    _draw_classes(classes, content["class_means"], content["classes"])
+    _draw_classes(classes, content)
     _draw_outgoing(outgoing, content["outgoing"])
     card.set_axis_off()
     card.text(0, 1, "\n".join(_describe(content)), va="top", fontsize=9, linespacing=1.4)
@@ -78,11 +78,14 @@ def _draw_field(axes: Axes, field: NDArray[np.float32], lit: NDArray[np.bool_]) 
     axes.text(0.5, -0.03, f"±{bound:.2g}", ha="center", va="top", fontsize=8, transform=axes.transAxes)
 
 
-def _draw_classes(axes: Axes, means: Sequence[float], classes: Sequence[Any]) -> None:
-    highest = max(means)
-    colors = [POSITIVE if mean == highest > 0 else OTHER for mean in means]
+def _draw_classes(axes: Axes, content: Mapping[str, Any]) -> None:
+    means, classes = content["class_means"], content["classes"]
+    colors = [POSITIVE if label in content["prefers"] else OTHER for label in classes]
     axes.bar(range(len(means)), means, color=colors)
-    axes.set(xticks=range(len(means)), xticklabels=[str(label) for label in classes])
+    widest = max(len(str(label)) for label in classes)
+    shown = range(0, len(classes), -(-len(classes) * widest // 24))  # what does not overlap
+    axes.set(xticks=shown, xticklabels=[str(classes[place]) for place in shown])
+    axes.set_ylim(0, max(means) * 1.05 or 1)
     axes.set_title("mean activation by class", fontsize=9)
     axes.tick_params(labelsize=8)
 
@@ -103,14 +106,14 @@ def _draw_outgoing(axes: Axes, outgoing: Sequence[tuple[str, float]]) -> None:
 
 
 def _describe_activation(score: Mapping[str, Any]) -> str:
-    ratio = "" if score["ratio"] is None else f" = {score['ratio']:.0%} of best real"
-    return f"{score['activation']:.1f}{ratio}"
+    activation, best = spell_activation(score)
+    return f"{activation} = {best} real" if best else activation
 
 
 def _describe(content: Mapping[str, Any]) -> list[str]:
     score = content["score"]
-    prefers = " ".join(str(label) for label in content["prefers"]) or "no class"
-    lost = 100 * content["ablation"]
+    prefers = " ".join(str(label) for label in content["prefers"][:4]) or "no class"
+    lost = round(100 * content["ablation"], 2)
     lines = [
         f"prefers {prefers} (selectivity {content['selectivity']:.2f})",
         "dead" if content["dead"] else f"on for {100 * content['on']:.1f}% of the training images",

@@ -67,7 +67,7 @@ def describe_unit(unit: Mapping[str, Any], *, is_short: bool = False) -> str:
     """Return what is known of a unit besides its fields, in lines."""
     prefers = " ".join(str(label) for label in unit["prefers"][:4]) or "none"
     on = "dead" if unit["dead"] else f"on {100 * unit['on']:.0f}%"
-    lost = f"{-100 * unit['ablation']:+.2f} pts without"
+    lost = f"{round(-100 * unit['ablation'], 2) + 0.0:+.2f} pts without"
     if is_short:
         r2 = " ".join("-" if value is None else f"{value:.2f}" for value in unit["r2"].values())
         return f"R² {r2}\nfor {prefers}\n{on}\n{lost}"
@@ -118,8 +118,12 @@ def _describe_block(kinds: Sequence[str]) -> str:
     return " above ".join(" and ".join(row) for row in rows)
 
 
+def spell_r2(value: float | None) -> str:
+    """Return R² as it stands below or above a picture."""
+    return "R² —" if value is None else f"R² {round(value, 2) + 0.0:.2f}"
+
+
 def _spell_r2(r2: Mapping[str, float | None], kind: str) -> str:
     if kind not in r2:
         return ""
-    value = r2[kind]
-    return "R² —" if value is None else f"R² {value:.2f}".replace("-0.00", "0.00")
+    return spell_r2(r2[kind])

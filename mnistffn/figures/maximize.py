@@ -50,7 +50,7 @@ def draw_maximized(
         blocks = join_tiles([rows[kind] for kind in kinds], len(kinds))
         short = len(scores) > MOST_CAPTIONS
         captions = ["\n".join(describe_score(score, is_short=short)) for score in scores]
-        tiles = Tiles(blocks, max(1, choose_columns(len(scores)) // 2), names, captions)
+        tiles = Tiles(blocks, choose_columns(len(scores)), names, captions)
         heading += f"\nside by side: {', '.join(kinds)}"
     low, high = find_range(next(iter(rows.values())))
     return draw_mosaic(tiles, heading, cmap="gray", vmin=low, vmax=high)
@@ -68,8 +68,7 @@ def find_range(images: NDArray[np.float32]) -> tuple[float, float]:
 def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[str]:
     """Return a scorecard in short lines, or the gist of it in one or two."""
     problem = [score["problem"].split(":")[0]] if score["problem"] else []
-    activation = f"{score['activation']:.1f}"
-    best = "" if score["ratio"] is None else f"{score['ratio']:.0%} of best"
+    activation, best = spell_activation(score)
     if is_short:
         return [f"{best or activation}, as {score['predicted']}", *problem]
     lines = [
@@ -85,6 +84,13 @@ def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[
     }
     lines += [text.format(score[key]) for key, text in spelled.items() if score[key] is not None]
     return lines + problem
+
+
+def spell_activation(score: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a pre-activation, and what part it is of the best real image's, if that says something."""
+    ratio = score["ratio"] or 0.0
+    activation = f"{round(score['activation'], 1) + 0.0:.1f}"
+    return activation, f"{ratio:.0%} of best" if ratio > 0 else ""
 
 
 def draw_ascent(
