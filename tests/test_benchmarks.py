@@ -37,3 +37,14 @@ def test_what_pictures_are_worth_is_measured(tmp_path: Path) -> None:
         assert found["maximizing"]["convolutional"] >= 5
         assert found["pattern"]["svm"] >= 7
     assert readme.read_text().count("`robust`") == 2
+
+
+def test_an_epochs_cost_is_measured_beside_others(tmp_path: Path) -> None:
+    readme, output = tmp_path / "README.md", tmp_path / "speed.json"
+    readme.write_text("<!-- speed: begin -->\n<!-- speed: end -->\n")
+    options = ["--rounds", "1", "--epochs", "1", "--readme", readme, "--output", output]
+    subprocess.run([sys.executable, BENCHMARKS / "speed.py", *options], check=True)
+    seconds = json.loads(output.read_text())["seconds"]
+    assert list(seconds) == ["floor", "mnistffn", "plain loop", "skorch", "MLPClassifier"]
+    assert all(len(found) == 1 and found[0] > 0 for found in seconds.values())
+    assert "| floor | " in readme.read_text()
