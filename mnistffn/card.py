@@ -93,5 +93,5 @@ def _take_unit(
     arrays = {kind: images[row] for kind, images in fields.fields.items()}
     arrays |= {"lit": fields.lit, "maximizing": found.images[row]}
     arrays |= {"most_real": found.most_real[row], "least_real": found.least_real[row]}
-    unit = summarise(fields)[row]
+    [unit] = summarise(fields.take([row]))
     return arrays, unit | {"classes": classes, "score": asdict(found.scores[row])}
