@@ -55,7 +55,11 @@ def attack(
     -------
     Tensor of shape (n, pixels), float32 in [0, 1]
     """
-    radius = torch.as_tensor(adversary.strength, dtype=images.dtype, device=images.device).view(-1, 1)
+    strength = adversary.strength
+    if isinstance(strength, Tensor):
+        radius = strength.to(images)[:, None]
+    else:  # made on the images' device, which would have to wait for a copy
+        radius = images.new_full((1, 1), strength)
     step = radius * (1.25 if adversary.n_steps == 1 else 2.5 / adversary.n_steps)
     adversaries = _draw(images, adversary.norm).mul_(radius).add_(images).clamp_(0, 1)
     was_training = network.training

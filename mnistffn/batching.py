@@ -1,11 +1,34 @@
 """Mini-batches cut from arrays that are already in memory."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+
+class Part(NamedTuple):
+    """Some rows of a data set, which are not copied.
+
+    Attributes
+    ----------
+    inputs : Tensor of shape (n, features)
+        Float32 as they are, or uint8 to be divided by 255.
+    targets : Tensor of shape (n,), int64
+        Class indices.
+    rows : Tensor of shape (n_rows,), int64
+        Which of them belong to the part. All three are on the same device.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    rows: Tensor
+
+    def take(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the inputs, as float32, and the targets of some of the part's rows."""
+        rows = self.rows[order]
+        return as_float(self.inputs.index_select(0, rows)), self.targets[rows]
 
 
 class ArrayBatches:
@@ -16,8 +39,7 @@ class ArrayBatches:
 
     Parameters
     ----------
-    dataset : tuple of (Tensor of shape (n, features), Tensor of shape (n,))
-        Inputs, float32 as they are or uint8 to be divided by 255, and class indices, int64.
+    dataset : Part
     batch_size : int
         Rows of a batch. A last batch of a single row joins the one before it, for batch
         normalisation cannot train on one row.
@@ -25,18 +47,16 @@ class ArrayBatches:
         Draw a new order from torch's global generator for every pass.
     """
 
-    def __init__(
-        self, dataset: tuple[Tensor, Tensor], batch_size: int, *, shuffle: bool = False
-    ) -> None:
-        self.inputs, self.targets = dataset
+    def __init__(self, dataset: Part, batch_size: int, *, shuffle: bool = False) -> None:
+        self.part = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        n = len(self.targets)
-        order = torch.randperm(n) if self.shuffle else torch.arange(n)
-        for rows in order.split(batch_sizes(n, self.batch_size)):
-            yield as_float(self.inputs.index_select(0, rows)), self.targets[rows]
+        n, device = len(self.part.rows), self.part.rows.device
+        order = torch.randperm(n, device=device) if self.shuffle else torch.arange(n, device=device)
+        for some in order.split(batch_sizes(n, self.batch_size)):
+            yield self.part.take(some)
 
 
 def batch_sizes(n: int, batch_size: int) -> list[int]:

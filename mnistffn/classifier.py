@@ -18,11 +18,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mnistffn.adversarial import Adversary, Norm
 from mnistffn.augment import Distortion, Strengths
-from mnistffn.batching import as_float, as_tensor, batch_sizes
+from mnistffn.batching import Part, as_float, as_tensor, batch_sizes
+from mnistffn.device import Device, Precision, check_precision, computing, resolve_device
 from mnistffn.epochs import train_epochs
 from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.modelfile import Model, read_model, write_model
-from mnistffn.net import Epoch, Part, Schedule, TrainingNet
+from mnistffn.net import Epoch, Schedule, TrainingNet
 from mnistffn.network import FeedForwardNetwork
 from mnistffn.parameters import check_parameters, get_strengths
 from mnistffn.seeding import seeded
@@ -75,6 +76,11 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         How far: see :class:`~mnistffn.augment.Strengths`.
     image_shape : (int, int) or None, default=None
         Height and width of the images that ``X`` holds in its rows; None for square ones.
+    precision : {"float32", "tf32", "bf16"}, default="float32"
+        Numbers in which the matrix products of the training are taken: see
+        :func:`~mnistffn.device.mixed`. Predictions do not depend on it.
+    device : {"auto", "cpu", "cuda", "mps"}, default="cpu"
+        Where it is trained; ``auto`` is a GPU where there is one. The fitted network is on the CPU.
     n_threads : int or None, default=None
         Threads of torch while it trains; None keeps those that are set.
     random_state : int, RandomState or None, default=None
@@ -133,6 +139,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         elastic: float = Strengths.elastic,
         elastic_width: float = Strengths.elastic_width,
         image_shape: tuple[int, int] | None = None,
+        precision: Precision = "float32",
+        device: Device = "cpu",
         n_threads: int | None = None,
         random_state: int | RandomState | None = None,
         on_epoch: Callable[[Epoch], None] | None = None,
@@ -160,18 +168,23 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.elastic = elastic
         self.elastic_width = elastic_width
         self.image_shape = image_shape
+        self.precision = precision
+        self.device = device
         self.n_threads = n_threads
         self.random_state = random_state
         self.on_epoch = on_epoch
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, rows: NDArray[np.int64] | None = None) -> Self:
         """Train the network from new weights.
 
         Parameters
         ----------
         X : array-like of shape (n, n_features), float32 or uint8
+            It is not copied if it is an array of one of these types and may be written to.
         y : array-like of shape (n,)
             Labels, numbers or strings, of at least two classes.
+        rows : ndarray of shape (n_rows,), int64, or None, default=None
+            Train on these rows of ``X`` and ``y`` only.
 
         Returns
         -------
@@ -180,7 +193,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Raises
         ------
         UsageError
-            A parameter is out of its range. It is a ValueError too.
+            A parameter is out of its range, or there is no such device. It is a ValueError too.
         ValueError
             ``X`` or ``y`` is not fit for training: NaN, one class only, too few rows.
 
@@ -192,15 +205,23 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             Adversarial training learned to defeat its own attack only, and stopped there.
         """
         check_parameters(self)
-        X, targets = self._check_training_data(X, y)
+        device = resolve_device(self.device)
+        check_precision(self.precision, device)
+        X, targets, rows = self._check_training_data(X, y, rows)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        parts = self._hold_out(X, targets, seed)
-        with seeded(seed, self.n_threads):
-            self.net_ = self._make_net(len(parts[0][1])).initialize()
+        train, valid = self._hold_out(targets, rows, seed)
+        with seeded(seed, self.n_threads, device), computing(self.precision):
+            data = as_tensor(X).to(device), as_tensor(targets).to(device)
+            parts = (
+                Part(*data, as_tensor(train).to(device)),
+                None if valid is None else Part(*data, as_tensor(valid).to(device)),
+            )
+            self.net_ = self._make_net(len(train), device).initialize()
             self.module_: FeedForwardNetwork = self.net_.module_
             self.history_, self.best_epoch_ = train_epochs(
                 self.net_, parts, self.patience, self.on_epoch
             )
+            self.module_.cpu()
         return self
 
     def make_distortion(self) -> Distortion | None:
@@ -285,40 +306,45 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         return classifier
 
     def _check_training_data(
-        self, X: ArrayLike, y: ArrayLike
-    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        rows, labels = validate_data(self, X, y, dtype=[np.float32, np.uint8])
+        self, X: ArrayLike, y: ArrayLike, rows: NDArray[np.int64] | None
+    ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+        inputs, labels = validate_data(self, X, y, dtype=[np.float32, np.uint8])
         check_classification_targets(labels)
-        if self.adversarial and rows.dtype != np.uint8 and (rows.min() < 0 or rows.max() > 1):
-            found = f"it reaches from {rows.min()} to {rows.max()}"
+        if self.adversarial and inputs.dtype != np.uint8 and (inputs.min() < 0 or inputs.max() > 1):
+            found = f"it reaches from {inputs.min()} to {inputs.max()}"
             msg = f"adversarial={self.adversarial} needs X in [0, 1], but {found}"
             raise ValueError(msg)
-        self.classes_, targets = np.unique(labels, return_inverse=True)
+        rows = np.arange(len(labels)) if rows is None else rows
+        self.classes_ = np.unique(labels[rows])
         if len(self.classes_) < 2:
             msg = f"training needs at least two classes, but y holds one class: {self.classes_[0]!r}"
             raise ValueError(msg)
-        return rows, targets.astype(np.int64)
+        targets = np.zeros(len(labels), np.int64)
+        targets[rows] = np.searchsorted(self.classes_, labels[rows])
+        return inputs, targets, rows
 
     def _hold_out(
-        self, X: NDArray[Any], targets: NDArray[np.int64], seed: int
-    ) -> tuple[Part, Part | None]:
-        rows = np.arange(len(X))
+        self, targets: NDArray[np.int64], rows: NDArray[np.int64], seed: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """Return the rows to train on and, if there is one, those of the validation part."""
+        n = len(rows)
         if not self.validation_fraction:
-            return _as_part(X, targets, rows), None
-        n_valid = math.ceil(self.validation_fraction * len(X))
-        if len(X) - n_valid < 2:
+            return rows, None
+        n_valid = math.ceil(self.validation_fraction * n)
+        if n - n_valid < 2:
             msg = (
-                f"n_samples={len(X)} leaves {len(X) - n_valid} to train on with "
+                f"n_samples={n} leaves {n - n_valid} to train on with "
                 f"validation_fraction={self.validation_fraction}: at least 2 are needed"
             )
             raise UsageError(msg)
-        rare = np.bincount(targets).min() < 2 or min(n_valid, len(X) - n_valid) < len(self.classes_)
+        classes = targets[rows]
+        rare = np.bincount(classes).min() < 2 or min(n_valid, n - n_valid) < len(self.classes_)
         train, valid = train_test_split(
-            rows, test_size=n_valid, stratify=None if rare else targets, random_state=seed
+            rows, test_size=n_valid, stratify=None if rare else classes, random_state=seed
         )
-        return _as_part(X, targets, train), _as_part(X, targets, valid)
+        return train, valid
 
-    def _make_net(self, n_train: int) -> TrainingNet:
+    def _make_net(self, n_train: int, device: torch.device) -> TrainingNet:
         batch_size = self.batch_size or min(512, max(32, n_train // 50))
         adversary = Adversary(self.adversarial, self.adversarial_norm, self.adversarial_steps)
         return TrainingNet(
@@ -340,8 +366,6 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             max_epochs=self.max_epochs,
             distortion=self.make_distortion(),
             adversary=adversary if self.adversarial else None,
+            precision=self.precision,
+            device=device,
         )
-
-
-def _as_part(X: NDArray[Any], targets: NDArray[np.int64], rows: NDArray[np.int64]) -> Part:
-    return as_tensor(X[rows]), as_tensor(targets[rows])

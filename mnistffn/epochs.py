@@ -8,7 +8,8 @@ from copy import deepcopy
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
-from mnistffn.net import Epoch, Part, TrainingNet
+from mnistffn.batching import Part
+from mnistffn.net import Epoch, TrainingNet
 
 # Signs of catastrophic overfitting, as differences of accuracies. In healthy single-step training on
 # MNIST (strengths to 0.2) accuracy under PGD falls by 0.03 from one epoch to the next, and lies 0.25

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple
 
 import torch
 from skorch import NeuralNet
@@ -14,10 +14,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mnistffn.adversarial import Adversary, accuracy_under_attack, attack
 from mnistffn.augment import Distortion
-from mnistffn.batching import ArrayBatches, as_float
+from mnistffn.batching import ArrayBatches, Part
+from mnistffn.device import Precision, mixed
 from mnistffn.network import FeedForwardNetwork
 
-Part: TypeAlias = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor]
 Schedule = Literal["one-cycle", "plateau", "constant"]
 
 PGD_STEPS = 10
@@ -65,6 +66,8 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         Distorts the images of every batch.
     adversary : Adversary or None
         Makes the images of every batch adversarial, after the distortion.
+    precision : {"float32", "tf32", "bf16"}
+        See :func:`~mnistffn.device.mixed`.
     **kwargs
         What :class:`skorch.NeuralNet` takes; the network's parameters as ``module__n_features`` etc.
     """
@@ -78,6 +81,7 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         ema_decay: float,
         distortion: Distortion | None,
         adversary: Adversary | None,
+        precision: Precision,
         **kwargs: Any,
     ) -> None:
         defaults = {
@@ -96,6 +100,7 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         self.ema_decay = ema_decay
         self.distortion = distortion
         self.adversary = adversary
+        self.precision = precision
 
     @property
     def _default_callbacks(self) -> list[Any]:
@@ -132,41 +137,58 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         """Return ``X``: the classifier has parted training from validation images already."""
         return X
 
-    def train_step(self, batch: Part, **_: Any) -> dict[str, Tensor]:
-        """Modify the images of a batch and take a step of optimizer, schedule and average."""
+    def train_step(self, batch: Batch, **_: Any) -> dict[str, Tensor]:
+        """Modify the images of a batch and take a step of optimizer, schedule and average.
+
+        In place of skorch's, which for other optimizers wraps the step in a closure and for the
+        callbacks passes everything on: a thirtieth of an epoch.
+        """
         images, targets = batch
         if self.distortion is not None:
             images = self.distortion(images)
-        if self.adversary is not None:
-            images = attack(self.module_, images, targets, self.adversary)
-        step: dict[str, Tensor] = super().train_step((images, targets))
+        self.optimizer_.zero_grad()
+        with mixed(self.precision, images.device):
+            if self.adversary is not None:
+                images = attack(self.module_, images, targets, self.adversary)
+            logits = self.module_(images)
+            loss: Tensor = self.criterion_(logits.float(), targets)
+        loss.backward()
+        self.optimizer_.step()
         if self.cycle is not None:
             self.cycle.step()
         if self.average is not None:
             self.average.update()
-        return step
+        return {"loss": loss.detach(), "y_pred": logits}
 
-    def validation_step(self, batch: Part, **_: Any) -> dict[str, Tensor]:
+    def validation_step(self, batch: Batch, **_: Any) -> dict[str, Tensor]:
         """Measure the network that would be kept, on images as they are."""
         images, targets = batch
-        with torch.no_grad():
-            logits = self.kept.eval()(images)
-            return {"loss": cross_entropy(logits, targets), "y_pred": logits}
+        with torch.no_grad(), mixed(self.precision, images.device):
+            logits = self.kept(images).float()
+        return {"loss": cross_entropy(logits, targets), "y_pred": logits}
 
     def run_single_epoch(
-        self, iterator: Iterable[Part] | None, training: bool, prefix: str, step_fn: Any, **_: Any
+        self, iterator: Iterable[Batch] | None, training: bool, prefix: str, step_fn: Any, **_: Any
     ) -> None:
-        """Run one pass and record its mean loss and accuracy."""
-        loss = torch.zeros((), dtype=torch.float64)
-        correct = torch.zeros((), dtype=torch.int64)
-        n = 0
+        """Run one pass and record its mean loss, in validation the accuracy too.
+
+        What the steps yield is looked at after the last one: a GPU would have to wait for every look.
+        """
+        if training:
+            self.module_.train()
+        else:
+            self.kept.eval()
+        sizes, losses, right = [], [], []
         for batch in iterator or ():
             step = step_fn(batch)
-            loss += step["loss"].detach() * len(batch[1])
-            correct += (step["y_pred"].argmax(dim=1) == batch[1]).sum()
-            n += len(batch[1])
-        self.history.record(f"{prefix}_loss", loss.item() / n if n else math.nan)
-        self.history.record(f"{prefix}_accuracy", correct.item() / n if n else math.nan)
+            sizes.append(len(batch[1]))
+            losses.append(step["loss"])
+            if not training:
+                right.append((step["y_pred"].argmax(dim=1) == batch[1]).sum())
+        n, ones = sum(sizes), [1] * len(right)
+        self.history.record(f"{prefix}_loss", _sum(losses, sizes) / n if n else math.nan)
+        if not training:
+            self.history.record(f"{prefix}_accuracy", _sum(right, ones) / n if n else math.nan)
 
     def train_epoch(self, parts: tuple[Part, Part | None]) -> Epoch:
         """Train for one epoch and measure it.
@@ -191,9 +213,9 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
 
     def _measure_under_attack(self, part: Part | None) -> tuple[float, float]:
         """Return the accuracies under the attack that is trained with, and under PGD."""
-        if self.adversary is None or part is None or len(part[1]) < FEWEST:
+        if self.adversary is None or part is None or len(part.rows) < FEWEST:
             return math.nan, math.nan
-        images, targets = as_float(part[0][:PGD_IMAGES]), part[1][:PGD_IMAGES]
+        images, targets = part.take(torch.arange(min(PGD_IMAGES, len(part.rows)), device=self.device))
         network = self.kept.eval()
         pgd = self.adversary._replace(n_steps=max(PGD_STEPS, self.adversary.n_steps))
         own, strong = (
@@ -234,3 +256,8 @@ class WeightAverage:
         steps = int(n_averaged)
         decay = min(self.decay, steps / (steps + 1))
         get_ema_multi_avg_fn(decay)(averages, values, n_averaged)
+
+
+def _sum(values: list[Tensor], weights: list[int]) -> float:
+    """Return the weighted sum of scalars that may lie on a GPU."""
+    return float(torch.stack(values).cpu().double() @ torch.tensor(weights, dtype=torch.float64))

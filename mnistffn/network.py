@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import dropout
 
 
 class AffineLayer(NamedTuple):
@@ -23,13 +24,15 @@ class AffineLayer(NamedTuple):
 class Dropout(nn.Module):
     """Inverted dropout (Srivastava and others, 2014) that spends 16 random bits on a unit.
 
-    ``torch.nn.Dropout`` draws a number for each: on a CPU that takes 3.5 times as long, a sixth of an
-    epoch of 784-360-187-10.
+    On a CPU, ``torch.nn.Dropout`` takes nine times as long for its random numbers, and a comparison
+    that gives bool four times as long as one that writes 0 and 1 into the floats that it compares:
+    together 40% of an epoch of 784-360-187-10. Elsewhere its own is the fastest.
 
     Parameters
     ----------
     p : float in [0, 1)
-        Probability with which a unit is silenced in training, taken to the nearest of 65,536 steps.
+        Probability with which a unit is silenced in training, on a CPU taken to the nearest of 65,536
+        steps.
     """
 
     def __init__(self, p: float) -> None:
@@ -40,10 +43,13 @@ class Dropout(nn.Module):
         """Silence units of the inputs, of any shape, and scale the others up; in training only."""
         if not self.training or not self.p:
             return inputs
+        if inputs.device.type != "cpu":
+            return dropout(inputs, self.p)
         n_kept = max(1, round((1 - self.p) * 2**16))  # of the 2**16 values that 16 bits can take
-        words = torch.empty((inputs.numel() + 3) // 4, dtype=torch.int64, device=inputs.device)
-        bits = words.random_(-(2**63), None).view(torch.int16)[: inputs.numel()]
-        return inputs * ((bits < n_kept - 2**15).view(inputs.shape) * (2**16 / n_kept))
+        words = torch.empty((inputs.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+        bits = words.view(torch.int16)[: inputs.numel()].view(inputs.shape)
+        factors = bits.to(torch.float32).lt_(n_kept - 2**15).mul_(2**16 / n_kept)
+        return inputs * factors.to(inputs.dtype)
 
 
 class HiddenLayer(nn.Module):

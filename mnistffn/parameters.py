@@ -8,6 +8,7 @@ import numpy as np
 
 from mnistffn.adversarial import Norm
 from mnistffn.augment import Strengths
+from mnistffn.device import Device, Precision
 from mnistffn.errors import UsageError, check_values
 from mnistffn.net import Schedule
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 WIDEST = 100_000
 LARGEST_STRENGTH = {"linf": 1.0, "l2": 1000.0}
 NORMS, SCHEDULES = get_args(Norm), get_args(Schedule)
+DEVICES, PRECISIONS = get_args(Device), get_args(Precision)
 
 
 def _is_part(value: float) -> bool:
@@ -52,6 +54,8 @@ RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: v is None or (len(v) == 2 and _are_whole(v, 1)),
         "None, or height and width",
     ),
+    "precision": (lambda v: v in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+    "device": (lambda v: v in DEVICES, f"one of {', '.join(DEVICES)}"),
     "n_threads": (lambda v: v is None or _is_whole(v, 1, 1024), "from 1 to 1024"),
 }
 

@@ -1,14 +1,15 @@
 import pytest
 import torch
 
-from mnistffn.batching import ArrayBatches, as_float, as_tensor, batch_sizes
+from mnistffn.batching import ArrayBatches, Part, as_float, as_tensor, batch_sizes
 
 
 @pytest.mark.parametrize("n", [2, 3, 9, 10, 11, 64, 65])
 def test_batches_hold_every_row_once_and_are_never_of_one_row(n: int) -> None:
-    inputs = torch.arange(n, dtype=torch.float32)[:, None]
-    batches = list(ArrayBatches((inputs, torch.arange(n)), 4, shuffle=True))
-    assert sorted(torch.cat([targets for _, targets in batches]).tolist()) == list(range(n))
+    inputs = torch.arange(2 * n, dtype=torch.float32)[:, None]
+    part = Part(inputs, torch.arange(2 * n), torch.arange(0, 2 * n, 2))
+    batches = list(ArrayBatches(part, 4, shuffle=True))
+    assert sorted(torch.cat([targets for _, targets in batches]).tolist()) == part.rows.tolist()
     assert min(len(targets) for _, targets in batches) >= 2
     for batch, targets in batches:
         assert torch.equal(batch[:, 0], targets.float())
@@ -16,7 +17,8 @@ def test_batches_hold_every_row_once_and_are_never_of_one_row(n: int) -> None:
 
 def test_shuffling_draws_a_new_order_for_every_pass() -> None:
     torch.manual_seed(0)
-    batches = ArrayBatches((torch.zeros(100, 1), torch.arange(100)), 100, shuffle=True)
+    part = Part(torch.zeros(100, 1), torch.arange(100), torch.arange(100))
+    batches = ArrayBatches(part, 100, shuffle=True)
     assert not torch.equal(next(iter(batches))[1], next(iter(batches))[1])
 
 
