@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mnistffn.augment import Distortion
 from mnistffn.batching import as_float, as_tensor
 from mnistffn.classifier import FeedForwardClassifier
+from mnistffn.device import Device, Precision, check_precision, resolve_device
 from mnistffn.errors import MnistffnError, RunDirectoryError, UsageError
 from mnistffn.net import Epoch
 from mnistffn.parameters import check_parameters
@@ -34,6 +35,9 @@ class TrainOptions:
         One of :data:`~mnistffn.recipes.RECIPES`; None for that of the search, or else the default.
     parameters : mapping of str to object
         Parameters of :class:`~mnistffn.FeedForwardClassifier` that differ from the recipe's.
+    precision : {"float32", "tf32", "bf16"}
+    device : {"auto", "cpu", "cuda", "mps"}
+        In which numbers and where to train.
     n_threads : int or None
         Threads of torch; None for as many as torch takes.
     seed : int or None
@@ -42,6 +46,8 @@ class TrainOptions:
 
     recipe: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    precision: Precision = "float32"
+    device: Device = "cpu"
     n_threads: int | None = None
     seed: int | None = None
 
@@ -86,6 +92,8 @@ def run_train(
     """
     from mnistffn.figures.train import draw_augmented, draw_curves
 
+    device = resolve_device(options.device)
+    check_precision(options.precision, device)
     recipe, parameters, from_search = _resolve(run, options, progress)
     reads = ["params.json"] if from_search else []
     classifier = FeedForwardClassifier(**parameters)
@@ -96,7 +104,9 @@ def run_train(
     threads = options.n_threads or torch.get_num_threads()
     shape = run_data.dataset.image_shape
     classifier.set_params(random_state=seed, n_threads=threads, image_shape=shape)
-    resolved = {"recipe": recipe} | parameters | {"seed": seed, "threads": threads, "device": "cpu"}
+    computing = {"precision": options.precision, "device": str(device)}
+    classifier.set_params(**computing)
+    resolved = {"recipe": recipe} | parameters | {"seed": seed, "threads": threads} | computing
     with run.stage(
         "train", command="train", options=resolved, reads=reads, data=run_data.record
     ) as stage:

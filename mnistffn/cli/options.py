@@ -46,6 +46,19 @@ SeedOption = Annotated[
         show_default=False,
     ),
 ]
+PrecisionOption = Annotated[
+    Literal["float32", "tf32", "bf16"],
+    typer.Option(
+        metavar="HOW",
+        help="Numbers of the matrix products in training: float32, tf32 (CUDA) or bf16 (CPU or GPU).",
+    ),
+]
+DeviceOption = Annotated[
+    Literal["auto", "cpu", "cuda", "mps"],
+    typer.Option(
+        metavar="WHERE", help="Where to train: cpu, cuda, mps, or auto: a GPU if there is one."
+    ),
+]
 LayerOption = Annotated[
     int | None,
     typer.Option(

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from mnistffn.recipes import DEFAULT_RECIPE, DROPOUT_BOUNDS, OTHER_DROPOUT_BOUND
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mnistffn.forecast import Forecast
     from mnistffn.search import SearchResult
 
 ROWS = 10
@@ -20,7 +21,8 @@ ROWS = 10
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
-        "mnistffn search data/MNIST.mat", "mnistffn search --trials 30 --folds 5 --hidden 32 128"
+        "mnistffn search data/MNIST.mat",
+        "mnistffn search --trials 50 --hidden 32 128 --strategy halving --time-limit 10",
     )
     app.command(epilog=examples)(search)
 
@@ -58,6 +60,26 @@ def search(
             show_default="the recipe's",
         ),
     ] = None,
+    strategy: Annotated[
+        Literal["random", "halving"],
+        typer.Option(
+            metavar="HOW",
+            help="random: train all candidates on all images; halving: all on few images, the best "
+            "third on three times as many, and so on.",
+        ),
+    ] = "random",
+    time_limit: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES", help="Ends the search with what it has by then.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say how many fits, how long and how much memory."),
+    ] = False,
+    precision: opt.PrecisionOption = "float32",
+    device: opt.DeviceOption = "cpu",
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Fits side by side.", show_default="one a core")
     ] = None,
@@ -74,6 +96,7 @@ def search(
     Numbers are drawn uniformly, learning rate and weight decay uniformly in the logarithm.
     """
     from mnistffn.cli.terminal import Terminal
+    from mnistffn.forecast import forecast_search
     from mnistffn.rundata import DataOptions
     from mnistffn.search import SearchOptions, run_search
     from mnistffn.searchspace import SearchSpace
@@ -83,8 +106,16 @@ def search(
     space = SearchSpace(hidden, layers, bounds, further)
     where = DataOptions(data, orientation, test_size)
     given |= {} if patience is None else {"patience": patience}
-    chosen = SearchOptions(trials, folds, epochs, recipe, given, n_jobs=jobs, seed=seed)
+    chosen = SearchOptions(
+        trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
+        given, precision, device, jobs, seed,
+    )  # fmt: skip
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+        if dry_run:
+            forecast = forecast_search(terminal.run, where, space, chosen, terminal)
+            terminal.show(_describe(forecast, chosen.max_epochs))
+            terminal.finish([], {"forecast": asdict(forecast)}, "search")
+            return
         result = run_search(terminal.run, where, space, chosen, terminal)
         terminal.show(_make_table(result))
         best = {"parameters": result.parameters, "mean": result.best.mean, "std": result.best.std}
@@ -92,11 +123,22 @@ def search(
         terminal.finish("search", {"best": best, "candidates": candidates}, "train")
 
 
+def _describe(forecast: "Forecast", epochs: int) -> str:
+    low, high = forecast.n_parameters
+    minutes, seconds = divmod(round(forecast.seconds), 60)
+    return (
+        f"{forecast.n_fits} fits of {epochs} epochs at the most, {forecast.n_jobs} at a time, "
+        f"of networks with {low:,} to {high:,} parameters: "
+        f"about {minutes} min {seconds:02d} s and {forecast.memory / 1e9:.1f} GB"
+    )
+
+
 def _make_table(result: "SearchResult") -> "Table":
     from mnistffn.cli.terminal import make_table
 
     names = list(result.best.parameters)
-    columns = ["", *(name.replace("_", " ") for name in names), "accuracy", "epochs", "seconds"]
+    scores = ["accuracy", "epochs", "seconds", "images"]
+    columns = ["", *(name.replace("_", " ") for name in names), *scores]
     rows = [
         [
             str(rank),
@@ -104,6 +146,7 @@ def _make_table(result: "SearchResult") -> "Table":
             f"{candidate.mean:.4f} ± {candidate.std:.4f}",
             f"{candidate.epochs:.0f}",
             f"{candidate.seconds:.1f}",
+            "all" if candidate.n_images is None else f"{candidate.n_images:,}",
         ]
         for rank, candidate in enumerate(result.candidates[:ROWS], start=1)
     ]

@@ -92,6 +92,8 @@ def train(
     elastic_width: Annotated[
         float | None, _option("Width of its bumps, as a part of the side.", IMAGES)
     ] = None,
+    precision: opt.PrecisionOption = "float32",
+    device: opt.DeviceOption = "cpu",
     threads: Annotated[
         int | None, typer.Option(help="Threads of torch.", show_default="one a core")
     ] = None,
@@ -140,7 +142,7 @@ def train(
     from mnistffn.train import TrainOptions, run_train
 
     parameters = {name: value for name, value in given.items() if value is not None}
-    chosen = TrainOptions(recipe, parameters, threads, seed)
+    chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         result = run_train(terminal.run, DataOptions(data, orientation, test_size), chosen, terminal)
         terminal.show(_describe(result))

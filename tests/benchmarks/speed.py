@@ -48,17 +48,19 @@ LR = 1e-3
 VALIDATION = 0.1
 
 
-def make_network(n_features: int, n_classes: int) -> nn.Sequential:
+def make_network(
+    n_features: int, n_classes: int, hidden: tuple[int, ...] = HIDDEN, dropout: float = DROPOUT
+) -> nn.Sequential:
     """Return the network of PyTorch's own layers."""
     layers: list[nn.Module] = []
-    for n_inputs, n_units in zip((n_features, *HIDDEN), HIDDEN, strict=False):
+    for n_inputs, n_units in itertools.pairwise((n_features, *hidden)):
         layers += [
             nn.Linear(n_inputs, n_units),
             nn.BatchNorm1d(n_units),
             nn.ReLU(),
-            nn.Dropout(DROPOUT),
+            nn.Dropout(dropout),
         ]
-    return nn.Sequential(*layers, nn.Linear(HIDDEN[-1], n_classes))
+    return nn.Sequential(*layers, nn.Linear(hidden[-1], n_classes))
 
 
 def run_floor(X: np.ndarray, y: np.ndarray, epochs: int) -> float:

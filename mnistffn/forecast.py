@@ -1,0 +1,140 @@
+"""What a search will take, foreseen from pilot fits."""
+
+import sys
+import time
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, cpu_count, delayed
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.model_selection import ParameterSampler, StratifiedKFold
+
+from mnistffn.progress import Progress
+from mnistffn.rundata import DataOptions, open_run_data
+from mnistffn.rundir import RunDirectory, exclusive
+from mnistffn.search import SearchOptions, make_classifier, plan_rounds
+from mnistffn.searchspace import SearchSpace
+from mnistffn.trial import Trial, shared_folder
+
+PILOT_EPOCHS = 2  # the first one is slow: it finds out how to multiply matrices of these shapes
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a search will come to.
+
+    Attributes
+    ----------
+    n_fits : int
+        Fits of all candidates, folds and rounds.
+    n_jobs : int
+        How many run side by side.
+    n_parameters : (int, int)
+        Parameters of the smallest and of the largest network.
+    seconds : float
+        Wall time without reading the data; the most it takes where a fit may stop early.
+    memory : int
+        Bytes at the highest, of all processes.
+    """
+
+    n_fits: int
+    n_jobs: int
+    n_parameters: tuple[int, int]
+    seconds: float
+    memory: int
+
+
+class _Pilot(NamedTuple):
+    """Seconds of a fit's epoch and of all else, and bytes that the process has for itself."""
+
+    epoch: float
+    rest: float
+    memory: int
+
+
+@exclusive
+def forecast_search(
+    run: RunDirectory,
+    data: DataOptions,
+    space: SearchSpace,
+    options: SearchOptions,
+    progress: Progress,
+) -> Forecast:
+    """Foresee what :func:`~mnistffn.search.run_search` would take; write nothing.
+
+    For every round of the search, the smallest and the largest of the candidates are trained for two
+    epochs on one fold, as many at a time as the search has jobs. In between, time grows with the
+    parameters.
+    """
+    run_data = open_run_data(run, data, options.seed, progress)
+    seed = run_data.resolve_seed(options.seed)
+    options = replace(options, seed=seed, n_jobs=options.n_jobs or cpu_count())
+    X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
+    classifier = make_classifier(y, space, options, shape)
+    candidates = [
+        clone(classifier).set_params(**drawn)
+        for drawn in ParameterSampler(space.distributions(), options.n_trials, random_state=seed)
+    ]
+    sizes = [_count_parameters((X.shape[1], *c.hidden, len(np.unique(y)))) for c in candidates]
+    ends = [int(np.argmin(sizes)), int(np.argmax(sizes))]
+    n_jobs = options.n_jobs or 1
+    rounds = plan_rounds(options, len(y))
+    progress.note(f"pilot fits: {PILOT_EPOCHS} epochs of the smallest and the largest network")
+    seconds, memory = 0.0, 0
+    folds = StratifiedKFold(options.n_folds, shuffle=True, random_state=seed)
+    train, test = next(folds.split(y, y))
+    with shared_folder(X, y) as folder, Parallel(n_jobs) as parallel:
+        start = time.perf_counter()
+        parallel(delayed(_read_memory)() for _ in range(n_jobs))
+        seconds += time.perf_counter() - start
+        for n_candidates, n_images in rounds:
+            trials = [Trial(clone(candidates[end]), folder, n_images) for end in ends]
+            # All jobs at work, for processes side by side slow each other down.
+            copies = trials * -(-n_jobs // 2)
+            pilots = parallel(delayed(_fit_pilot)(trial, train, test, y) for trial in copies)
+            costs = [[p.rest + options.max_epochs * p.epoch for p in pilots[end::2]] for end in (0, 1)]
+            each = np.interp(sizes, np.array(sizes)[ends], np.mean(costs, axis=1))
+            seconds += n_candidates * options.n_folds * float(np.mean(each)) / n_jobs
+            memory = max(memory, *(pilot.memory for pilot in pilots))
+    own = _read_memory()
+    return Forecast(
+        sum(n_candidates for n_candidates, _ in rounds) * options.n_folds,
+        n_jobs,
+        (min(sizes), max(sizes)),
+        seconds,
+        own if n_jobs == 1 else own + n_jobs * memory,
+    )
+
+
+def _fit_pilot(
+    trial: Trial, train: NDArray[np.int64], test: NDArray[np.int64], y: NDArray[np.int64]
+) -> _Pilot:
+    trial.classifier.set_params(max_epochs=PILOT_EPOCHS)
+    start = time.perf_counter()
+    trial.fit(train[:, None], y[train]).score(test[:, None], y[test])
+    epochs = [epoch.seconds for epoch in trial.classifier_.history_]
+    return _Pilot(epochs[-1], time.perf_counter() - start - sum(epochs), _read_memory(shared=False))
+
+
+def _count_parameters(widths: tuple[int, ...]) -> int:
+    """Return the weights, and a scale and a shift for every unit, of the output a shift only."""
+    return sum(below * above for below, above in pairwise(widths)) + 2 * sum(widths[1:-1]) + widths[-1]
+
+
+def _read_memory(*, shared: bool = True) -> int:
+    """Return the bytes of memory that this process has, of its own or also those that it shares.
+
+    Elsewhere than on Linux, what it has had at the most.
+    """
+    if sys.platform != "linux":
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
+    with open("/proc/self/status") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    names = ("RssAnon", "RssFile", "RssShmem") if shared else ("RssAnon",)
+    return 1024 * sum(int(lines[name].split()[0]) for name in names)
