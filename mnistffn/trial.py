@@ -92,10 +92,7 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = np.unique(y)
         self.is_finished_ = False
         self.classifier_ = clone(self.classifier).set_params(on_epoch=self._check_time)
-        rows = X[:, 0]
-        if self.n_images is not None and self.n_images < len(rows):
-            generator = check_random_state(self.classifier.random_state)
-            rows = generator.permutation(rows)[: self.n_images]
+        rows = X[:, 0] if self.n_images is None else self._draw(X[:, 0], self.n_images)
         start = time.perf_counter()
         if time.time() < self.deadline:
             with suppress(_TimeIsUp):
@@ -119,11 +116,16 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def score(self, X: NDArray[np.int64], y: NDArray[np.int64], sample_weight: None = None) -> float:
         """Return the accuracy, or NaN where time ran out, and append a line about the fit to the log.
 
+        Who was trained on ``n_images`` is tested on twice as many at the most.
+
         The log is how worker processes tell the searching one that a fit has ended: a short line
         appended to a file arrives whole, whoever else writes.
         """
         if not self.is_finished_:
             return np.nan
+        if self.n_images is not None:
+            some = self._draw(np.arange(len(y)), 2 * self.n_images)
+            X, y = X[some], y[some]
         accuracy = float(super().score(X, y))
         fit = {
             "parameters": _describe(self.classifier_),
@@ -136,6 +138,10 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         with self.folder.log.open("a") as file:
             file.write(json.dumps(fit) + "\n")
         return accuracy
+
+    def _draw(self, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+        generator = check_random_state(self.classifier.random_state)
+        return np.asarray(rows if n >= len(rows) else generator.permutation(rows)[:n])
 
     def _check_time(self, _: Epoch) -> None:
         if time.time() >= self.deadline:

@@ -3,6 +3,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 
 
@@ -45,6 +47,32 @@ def test_an_epochs_cost_is_measured_beside_others(tmp_path: Path) -> None:
     options = ["--rounds", "1", "--epochs", "1", "--readme", readme, "--output", output]
     subprocess.run([sys.executable, BENCHMARKS / "speed.py", *options], check=True)
     seconds = json.loads(output.read_text())["seconds"]
-    assert list(seconds) == ["floor", "mnistffn", "plain loop", "skorch", "MLPClassifier"]
+    assert set(seconds) >= {"floor", "mnistffn", "plain loop", "skorch", "MLPClassifier"}
     assert all(len(found) == 1 and found[0] > 0 for found in seconds.values())
     assert "| floor | " in readme.read_text()
+
+
+def test_a_searchs_cost_is_measured_beside_scikit_learns(tmp_path: Path) -> None:
+    readme, output = tmp_path / "README.md", tmp_path / "search.json"
+    readme.write_text("<!-- search: begin -->\n<!-- search: end -->\n")
+    options = ["--seeds", "1", "--stock-seeds", "1", "--trials", "3"]
+    options += ["--readme", readme, "--output", output]
+    subprocess.run([sys.executable, BENCHMARKS / "search.py", *options], check=True)
+    rows = {row["program"]: row for row in json.loads(output.read_text())}
+    assert set(rows) >= {"stock", "random", "halving"}
+    assert rows["random"]["rank"] == 1
+    assert all(1 <= row["rank"] <= 3 and row["seconds"] > 0 for row in rows.values())
+    assert readme.read_text().count("\n| halving") >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux tells it")
+def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
+    readme, output, figure = (tmp_path / name for name in ("README.md", "growth.json", "growth.png"))
+    readme.write_text("<!-- growth: begin -->\n<!-- growth: end -->\n")
+    options = ["--smallest", "1", "--readme", readme, "--output", output, "--figure", figure]
+    subprocess.run([sys.executable, BENCHMARKS / "growth.py", *options], check=True)
+    found = json.loads(output.read_text())
+    assert list(found) == ["images", "width", "depth", "candidates", "jobs"]
+    assert all(rows[0]["megabytes"] > 100 for rows in found.values())
+    assert "| images | 5,000 |" in readme.read_text()
+    assert figure.stat().st_size > 20_000

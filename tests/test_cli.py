@@ -66,6 +66,24 @@ def test_json_is_all_that_stdout_holds(trained_run: Path, command: str) -> None:
     assert all(Path(file).is_file() for file in content["files"])
 
 
+def test_a_dry_run_says_what_a_search_would_take_and_writes_nothing(tmp_path: Path) -> None:
+    command = ("search", "-r", tmp_path, "--hidden", "4", "8", "-n", "3", "-k", "2", "--dry-run")
+    result = invoke(*command)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"6 fits of 5 epochs.* at a time.* parameters: about 0 min \d\d s", result.stdout)
+    forecast = json.loads(invoke(*command, "--json").stdout)["forecast"]
+    assert forecast["n_fits"] == 6
+    assert not (tmp_path / "params.json").exists()
+
+
+def test_halving_fills_params_json_as_the_full_search_does(tmp_path: Path) -> None:
+    bounds = ("--hidden", "4", "8", "-n", "4", "-k", "2", "--epochs", "3")
+    result = invoke("search", "-r", tmp_path, *bounds, "--strategy", "halving")
+    assert result.exit_code == 0, result.output
+    assert "images" in result.stdout
+    assert invoke("train", "-r", tmp_path, "--epochs", "2").exit_code == 0
+
+
 def test_search_prints_json_too(tmp_path: Path) -> None:
     bounds = ("--trials", "1", "--folds", "2", "--hidden", "4", "8", "--epochs", "1")
     content = json.loads(invoke("search", "-r", tmp_path, *bounds, "--json").stdout)
@@ -188,6 +206,10 @@ def test_bad_data_give_one_line_and_code_4(
             "adversarial_steps=1.5 must be a whole",
         ),
         (("search", "--tune", "lr=x"), 2, "lr='x' must be above 0"),
+        (("search", "--time-limit", "0"), 2, "time_limit=0.0 must be above 0"),
+        (("search", "--strategy", "grid"), 2, "'grid' is not one of 'random', 'halving'"),
+        (("search", "--precision", "tf32"), 2, "precision='tf32' needs a CUDA device"),
+        (("train", "--hidden", "9", "--precision", "tf32"), 2, "precision='tf32' needs a CUDA device"),
         (("search", "--recipe", "slow"), 2, "recipe='slow' must be one of default, document"),
         (("train",), 5, "params.json is missing"),
         (("train", "--hidden", "5", "--recipe", "slow"), 2, "recipe='slow' must be one of"),

@@ -65,7 +65,7 @@ def search(
         typer.Option(
             metavar="HOW",
             help="random: train all candidates on all images; halving: all on few images, the best "
-            "third on three times as many, and so on.",
+            "quarter on four times as many, and so on.",
         ),
     ] = "random",
     time_limit: Annotated[

@@ -9,13 +9,13 @@ that of two times of the same round. Leave the machine alone meanwhile.
 floor
     The matrix products of the same shapes alone, forward and backward.
 mnistffn
-    This program.
+    This program; in bfloat16 too, where the processor has it.
 plain loop
     PyTorch's own layers, a permutation, and one index operation a batch.
 skorch
     ``NeuralNetClassifier`` as it comes, with the same layers.
 MLPClassifier
-    scikit-learn's, which has neither dropout nor batch normalisation.
+    scikit-learn's, which has neither dropout nor batch normalisation; also with its own batch of 200.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,6 +40,8 @@ from torch import nn
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import load_dataset
 from mnistffn.data.split import split_labels
+from mnistffn.device import Precision, check_precision
+from mnistffn.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = (360, 187)
@@ -86,7 +89,16 @@ def run_floor(X: np.ndarray, y: np.ndarray, epochs: int) -> float:
     return (time.perf_counter() - start) / epochs
 
 
-def run_mnistffn(X: np.ndarray, y: np.ndarray, epochs: int) -> float:
+def has_bfloat16() -> bool:
+    """Return whether this processor computes in bfloat16."""
+    try:
+        check_precision("bf16", torch.device("cpu"))
+    except UsageError:
+        return False
+    return True
+
+
+def run_mnistffn(X: np.ndarray, y: np.ndarray, epochs: int, precision: Precision = "float32") -> float:
     """Return the seconds of an epoch of this program."""
     classifier = FeedForwardClassifier(
         HIDDEN,
@@ -96,6 +108,7 @@ def run_mnistffn(X: np.ndarray, y: np.ndarray, epochs: int) -> float:
         batch_size=BATCH,
         max_epochs=epochs,
         validation_fraction=VALIDATION,
+        precision=precision,
         random_state=0,
     ).fit(X, y)
     return sum(epoch.seconds for epoch in classifier.history_) / epochs
@@ -145,11 +158,11 @@ def _split(dataset: Any, y: Any = None, **_: Any) -> tuple[Any, Any]:
     return parts(dataset, range(n_valid, len(dataset))), parts(dataset, range(n_valid))
 
 
-def run_mlp(X: np.ndarray, y: np.ndarray, epochs: int) -> float:
+def run_mlp(X: np.ndarray, y: np.ndarray, epochs: int, batch: int = BATCH) -> float:
     """Return the seconds of an epoch of scikit-learn's network."""
     inputs = X.astype(np.float32) / 255
     network = MLPClassifier(
-        HIDDEN, batch_size=BATCH, learning_rate_init=LR, max_iter=epochs, early_stopping=True,
+        HIDDEN, batch_size=batch, learning_rate_init=LR, max_iter=epochs, early_stopping=True,
         validation_fraction=VALIDATION, n_iter_no_change=epochs, tol=0.0, random_state=0,
     )  # fmt: skip
     with warnings.catch_warnings():
@@ -162,10 +175,14 @@ def run_mlp(X: np.ndarray, y: np.ndarray, epochs: int) -> float:
 PROGRAMS: dict[str, Callable[[np.ndarray, np.ndarray, int], float]] = {
     "floor": run_floor,
     "mnistffn": run_mnistffn,
+    "mnistffn --precision bf16": partial(run_mnistffn, precision="bf16"),
     "plain loop": run_plain_loop,
     "skorch": run_skorch,
     "MLPClassifier": run_mlp,
+    "MLPClassifier, batch 200": partial(run_mlp, batch=200),
 }
+if not has_bfloat16():
+    del PROGRAMS["mnistffn --precision bf16"]
 
 
 def make_table(seconds: dict[str, list[float]]) -> str:
