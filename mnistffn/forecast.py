@@ -15,11 +15,11 @@ from sklearn.model_selection import ParameterSampler, StratifiedKFold
 from mnistffn.progress import Progress
 from mnistffn.rundata import DataOptions, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
-from mnistffn.search import SearchOptions, make_classifier, plan_rounds
+from mnistffn.search import FEWEST_IMAGES, SearchOptions, make_classifier, plan_rounds
 from mnistffn.searchspace import SearchSpace
 from mnistffn.trial import Trial, shared_folder
 
-PILOT_EPOCHS = 2  # the first one is slow: it finds out how to multiply matrices of these shapes
+PILOT_EPOCHS = 2  # the first one of a fit is slower: its surplus counts once
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,13 @@ class Forecast:
 
 
 class _Pilot(NamedTuple):
-    """Seconds of a fit's epoch and of all else, and bytes that the process has for itself."""
+    """What a pilot fit took.
 
+    Seconds before it, in which a process loads what it needs once; of an epoch, and of all else; and
+    bytes that the process has for itself.
+    """
+
+    before: float
     epoch: float
     rest: float
     memory: int
@@ -98,6 +103,7 @@ def forecast_search(
             costs = [[p.rest + options.max_epochs * p.epoch for p in pilots[end::2]] for end in (0, 1)]
             each = np.interp(sizes, np.array(sizes)[ends], np.mean(costs, axis=1))
             seconds += n_candidates * options.n_folds * float(np.mean(each)) / n_jobs
+            seconds += max(pilot.before for pilot in pilots)  # next to nothing in later rounds
             memory = max(memory, *(pilot.memory for pilot in pilots))
     own = _read_memory()
     return Forecast(
@@ -112,11 +118,16 @@ def forecast_search(
 def _fit_pilot(
     trial: Trial, train: NDArray[np.int64], test: NDArray[np.int64], y: NDArray[np.int64]
 ) -> _Pilot:
+    start = time.perf_counter()
+    trial.classifier.set_params(max_epochs=1)
+    Trial(trial.classifier, trial.folder, FEWEST_IMAGES).fit(train[:, None], y[train])
+    before = time.perf_counter() - start
     trial.classifier.set_params(max_epochs=PILOT_EPOCHS)
     start = time.perf_counter()
     trial.fit(train[:, None], y[train]).score(test[:, None], y[test])
     epochs = [epoch.seconds for epoch in trial.classifier_.history_]
-    return _Pilot(epochs[-1], time.perf_counter() - start - sum(epochs), _read_memory(shared=False))
+    rest = time.perf_counter() - start - PILOT_EPOCHS * epochs[-1]
+    return _Pilot(before, epochs[-1], rest, _read_memory(shared=False))
 
 
 def _count_parameters(widths: tuple[int, ...]) -> int:

@@ -29,13 +29,11 @@ import torch
 from commandline import write_table
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 from skorch import NeuralNetClassifier
-from speed import make_network
+from speed import has_bfloat16, make_network
 from torch import nn
 
 from mnistffn.data import load_dataset
 from mnistffn.data.split import split_labels
-from mnistffn.device import check_precision
-from mnistffn.errors import UsageError
 from mnistffn.search import SearchOptions, random_search
 from mnistffn.searchspace import SearchSpace
 
@@ -111,15 +109,6 @@ def compare(winner: list[Any], full: list[list[Any]]) -> dict[str, float]:
         "below_best": float(difference.mean()),
         "noise": float(np.std(own, ddof=1)),
     }
-
-
-def has_bfloat16() -> bool:
-    """Return whether this processor computes in bfloat16."""
-    try:
-        check_precision("bf16", torch.device("cpu"))
-    except UsageError:
-        return False
-    return True
 
 
 def make_table(rows: list[dict[str, Any]]) -> str:
