@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
         "mnistffn search data/MNIST.mat",
-        "mnistffn search --trials 50 --hidden 32 128 --strategy halving --time-limit 10",
+        "mnistffn search --trials 50 --strategy halving --time-limit 10",
     )
     app.command(epilog=examples)(search)
 

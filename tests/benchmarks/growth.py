@@ -162,17 +162,23 @@ def draw(found: dict[str, list[dict[str, float]]]) -> Figure:
         time_key = "seconds" if is_search else "epoch"
         for axes, key in ((grid[0, column], time_key), (grid[1, column], "megabytes")):
             values = [row[key] for row in rows]
-            axes.loglog(sizes, values, "o-", label="measured")
+            axes.plot(sizes, values, "o-", label="measured")
             if is_search:
-                axes.loglog(sizes, [row[f"foreseen_{key}"] for row in rows], "x", label="foreseen")
-            linear = [values[-1] * size / sizes[-1] for size in sizes]
-            if what == "jobs":
-                linear = [values[0] * sizes[0] / size for size in sizes]
-            if key != "megabytes":
-                axes.loglog(sizes, linear, ":", color="0.5", label="linear")
+                axes.plot(sizes, [row[f"foreseen_{key}"] for row in rows], "x", label="foreseen")
+            axes.set_xscale("log")
             axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=30)
             axes.minorticks_off()
             axes.grid(alpha=0.3)
+            if key == "megabytes":
+                axes.set_ylim(0, 1.15 * max(values))
+            else:
+                growing = [values[-1] * size / sizes[-1] for size in sizes]
+                shrinking = [values[0] * sizes[0] / size for size in sizes]
+                linear = shrinking if what == "jobs" else growing
+                axes.plot(sizes, linear, ":", color="0.5", label="linear")
+                axes.set_yscale("log")
+                axes.set_yticks(values, [f"{value:.2g}" for value in values])
+                axes.minorticks_off()
             axes.legend(fontsize=7)
         grid[0, column].set_title(f"{'search' if is_search else 'train'}: {what}", fontsize=11)
         grid[0, column].set_ylabel("seconds in all" if is_search else "seconds an epoch")
