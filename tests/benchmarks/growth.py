@@ -108,7 +108,9 @@ def measure_all(growth: dict[str, list[int]], source: str | None) -> dict[str, l
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         base = write_images(folder / "base.mat", dataset.images, dataset.labels, len(dataset.labels))
-        few = write_images(folder / "few.mat", dataset.images, dataset.labels, 10_000)
+        few = write_images(
+            folder / "few.mat", dataset.images, dataset.labels, min(10_000, len(dataset.labels))
+        )
         for what, sizes in growth.items():
             for size in sizes:
                 run = folder / f"{what}{size}"
