@@ -174,7 +174,7 @@ def random_search(
 
     With ``halving``, all are trained on a small part of the images, the best quarter on four times as
     many, and so on to a quarter of them: successive halving (Jamieson and Talwalkar, 2016), on the same
-    candidates. They are tested on twice as many images as they were trained on, at the most.
+    candidates. They are tested on whole folds: on fewer images the winner was worse.
 
     Every fit is seeded by the same number and runs on one thread, so that neither the order nor the
     number of processes changes a result. Processes share one copy of the images, and each is started

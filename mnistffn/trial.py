@@ -116,16 +116,11 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def score(self, X: NDArray[np.int64], y: NDArray[np.int64], sample_weight: None = None) -> float:
         """Return the accuracy, or NaN where time ran out, and append a line about the fit to the log.
 
-        Who was trained on ``n_images`` is tested on twice as many at the most.
-
         The log is how worker processes tell the searching one that a fit has ended: a short line
         appended to a file arrives whole, whoever else writes.
         """
         if not self.is_finished_:
             return np.nan
-        if self.n_images is not None:
-            some = self._draw(np.arange(len(y)), 2 * self.n_images)
-            X, y = X[some], y[some]
         accuracy = float(super().score(X, y))
         fit = {
             "parameters": _describe(self.classifier_),
