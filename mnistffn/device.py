@@ -37,7 +37,7 @@ def check_precision(precision: Precision, device: torch.device) -> None:
     """Raise UsageError unless a device computes in these numbers, and not only imitates them."""
     if precision == "tf32" and not (device.type == "cuda" and torch.cuda.is_tf32_supported()):
         needs = "a CUDA device of compute capability 8 or more"
-    elif precision == "bf16" and not _has_bfloat16(device):
+    elif precision == "bf16" and not has_bfloat16(device):
         needs = "a CPU with AVX-512 BF16 or AMX, or a GPU that has it"
     else:
         return
@@ -64,7 +64,8 @@ def mixed(precision: Precision, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
-def _has_bfloat16(device: torch.device) -> bool:
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether a device takes products in bfloat16 itself."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "mps":

@@ -2,16 +2,18 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import ParameterSampler, StratifiedKFold
 
+from mnistffn.network import FeedForwardNetwork
 from mnistffn.progress import Progress
 from mnistffn.rundata import DataOptions, open_run_data
 from mnistffn.rundir import RunDirectory, exclusive
@@ -83,7 +85,8 @@ def forecast_search(
         clone(classifier).set_params(**drawn)
         for drawn in ParameterSampler(space.distributions(), options.n_trials, random_state=seed)
     ]
-    sizes = [_count_parameters((X.shape[1], *c.hidden, len(np.unique(y)))) for c in candidates]
+    n_classes = len(np.unique(y))
+    sizes = [_count_parameters(X.shape[1], c.hidden, n_classes) for c in candidates]
     ends = [int(np.argmin(sizes)), int(np.argmax(sizes))]
     n_jobs = options.n_jobs or 1
     rounds = plan_rounds(options, len(y))
@@ -131,9 +134,11 @@ def _fit_pilot(
     return _Pilot(before, epochs[-1], rest, _read_memory(shared=False))
 
 
-def _count_parameters(widths: tuple[int, ...]) -> int:
-    """Return the weights, and a scale and a shift for every unit, of the output a shift only."""
-    return sum(below * above for below, above in pairwise(widths)) + 2 * sum(widths[1:-1]) + widths[-1]
+def _count_parameters(n_features: int, hidden: Sequence[int], n_classes: int) -> int:
+    """Return the parameters of a network, of which only the shapes are made."""
+    with torch.device("meta"):
+        network = FeedForwardNetwork(n_features, hidden, n_classes)
+    return sum(tensor.numel() for tensor in network.parameters())
 
 
 def _read_memory(*, shared: bool = True) -> int:

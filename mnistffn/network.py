@@ -24,7 +24,7 @@ class AffineLayer(NamedTuple):
 class Dropout(nn.Module):
     """Inverted dropout (Srivastava and others, 2014) that spends 16 random bits on a unit.
 
-    On a CPU, ``torch.nn.Dropout`` takes nine times as long for its random numbers, and a comparison
+    On a CPU, ``torch.nn.Dropout`` takes twelve times as long for its random numbers, and a comparison
     that gives bool four times as long as one that writes 0 and 1 into the floats that it compares:
     together 40% of an epoch of 784-360-187-10. Elsewhere its own is the fastest.
 

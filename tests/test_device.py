@@ -4,21 +4,13 @@ import torch
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
-from mnistffn.device import check_precision, computing, mixed, resolve_device
+from mnistffn.device import check_precision, computing, has_bfloat16, mixed, resolve_device
 from mnistffn.errors import UsageError
 from mnistffn.net import TrainingNet
 
 CPU = torch.device("cpu")
 digits = builtin_digits()
 X, y = digits.flat, digits.labels
-
-
-def has_bfloat16(device: torch.device) -> bool:
-    try:
-        check_precision("bf16", device)
-    except UsageError:
-        return False
-    return True
 
 
 needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(CPU), reason="this CPU has no bfloat16")

@@ -96,7 +96,6 @@ def search(
     Numbers are drawn uniformly, learning rate and weight decay uniformly in the logarithm.
     """
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.forecast import forecast_search
     from mnistffn.rundata import DataOptions
     from mnistffn.search import SearchOptions, run_search
     from mnistffn.searchspace import SearchSpace
@@ -112,6 +111,8 @@ def search(
     )  # fmt: skip
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         if dry_run:
+            from mnistffn.forecast import forecast_search
+
             forecast = forecast_search(terminal.run, where, space, chosen, terminal)
             terminal.show(_describe(forecast, chosen.max_epochs))
             terminal.finish([], {"forecast": asdict(forecast)}, "search")

@@ -29,11 +29,12 @@ import torch
 from commandline import write_table
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 from skorch import NeuralNetClassifier
-from speed import has_bfloat16, make_network
+from speed import make_network
 from torch import nn
 
 from mnistffn.data import load_dataset
 from mnistffn.data.split import split_labels
+from mnistffn.device import has_bfloat16
 from mnistffn.search import SearchOptions, random_search
 from mnistffn.searchspace import SearchSpace
 
@@ -156,7 +157,9 @@ def main() -> None:
         found = run(options.one[0], X, y, int(options.one[1]), options.trials, options.jobs)
         print(json.dumps({"seconds": time.perf_counter() - start, "found": found}))
         return
-    programs = [name for name in PROGRAMS if not name.endswith("bf16") or has_bfloat16()]
+    programs = [
+        name for name in PROGRAMS if not name.endswith("bf16") or has_bfloat16(torch.device("cpu"))
+    ]
     results: list[dict[str, Any]] = []
     for seed in range(options.seeds):
         by_program = {}

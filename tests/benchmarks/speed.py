@@ -40,8 +40,7 @@ from torch import nn
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import load_dataset
 from mnistffn.data.split import split_labels
-from mnistffn.device import Precision, check_precision
-from mnistffn.errors import UsageError
+from mnistffn.device import Precision, has_bfloat16
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = (360, 187)
@@ -87,15 +86,6 @@ def run_floor(X: np.ndarray, y: np.ndarray, epochs: int) -> float:
                 for signal, weight in zip(signals, weights, strict=False):
                     torch.mm(signal, weight.T)
     return (time.perf_counter() - start) / epochs
-
-
-def has_bfloat16() -> bool:
-    """Return whether this processor computes in bfloat16."""
-    try:
-        check_precision("bf16", torch.device("cpu"))
-    except UsageError:
-        return False
-    return True
 
 
 def run_mnistffn(X: np.ndarray, y: np.ndarray, epochs: int, precision: Precision = "float32") -> float:
@@ -181,7 +171,7 @@ PROGRAMS: dict[str, Callable[[np.ndarray, np.ndarray, int], float]] = {
     "MLPClassifier": run_mlp,
     "MLPClassifier, batch 200": partial(run_mlp, batch=200),
 }
-if not has_bfloat16():
+if not has_bfloat16(torch.device("cpu")):
     del PROGRAMS["mnistffn --precision bf16"]
 
 
