@@ -37,7 +37,7 @@ class Forecast:
     n_parameters : (int, int)
         Parameters of the smallest and of the largest network.
     seconds : float
-        Wall time of the whole command; the most it takes where a fit may stop early.
+        Wall time from reading the data on; the most it takes where a fit may stop early.
     memory : int
         Bytes at the highest, of all processes.
     """
@@ -76,6 +76,7 @@ def forecast_search(
     epochs on one fold, as many at a time as the search has jobs. In between, time grows with the
     parameters.
     """
+    start = time.perf_counter()
     run_data = open_run_data(run, data, options.seed, progress)
     seed = run_data.resolve_seed(options.seed)
     options = replace(options, seed=seed, n_jobs=options.n_jobs or cpu_count())
@@ -91,8 +92,7 @@ def forecast_search(
     n_jobs = options.n_jobs or 1
     rounds = plan_rounds(options, len(y))
     progress.note(f"pilot fits: {PILOT_EPOCHS} epochs of the smallest and the largest network")
-    seconds = time.process_time()  # what reading the program and the data took, for a start
-    memory = 0
+    seconds, memory = time.perf_counter() - start, 0
     folds = StratifiedKFold(options.n_folds, shuffle=True, random_state=seed)
     train, test = next(folds.split(y, y))
     with shared_folder(X, y) as folder, Parallel(n_jobs) as parallel:

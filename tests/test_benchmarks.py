@@ -55,7 +55,7 @@ def test_an_epochs_cost_is_measured_beside_others(tmp_path: Path) -> None:
 def test_a_searchs_cost_is_measured_beside_scikit_learns(tmp_path: Path) -> None:
     readme, output = tmp_path / "README.md", tmp_path / "search.json"
     readme.write_text("<!-- search: begin -->\n<!-- search: end -->\n")
-    options = ["--seeds", "1", "--stock-seeds", "1", "--trials", "3"]
+    options = ["--seeds", "1", "--stock-seeds", "1", "--trials", "3", "--jobs", "1"]
     options += ["--readme", readme, "--output", output]
     subprocess.run([sys.executable, BENCHMARKS / "search.py", *options], check=True)
     rows = {row["program"]: row for row in json.loads(output.read_text())}
@@ -69,7 +69,18 @@ def test_a_searchs_cost_is_measured_beside_scikit_learns(tmp_path: Path) -> None
 def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
     readme, output, figure = (tmp_path / name for name in ("README.md", "growth.json", "growth.png"))
     readme.write_text("<!-- growth: begin -->\n<!-- growth: end -->\n")
-    options = ["--smallest", "1", "--readme", readme, "--output", output, "--figure", figure]
+    options = [
+        "--smallest",
+        "1",
+        "--trials",
+        "2",
+        "--readme",
+        readme,
+        "--output",
+        output,
+        "--figure",
+        figure,
+    ]
     subprocess.run([sys.executable, BENCHMARKS / "growth.py", *options], check=True)
     found = json.loads(output.read_text())
     assert list(found) == ["images", "width", "depth", "candidates", "jobs"]

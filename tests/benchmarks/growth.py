@@ -101,8 +101,10 @@ def measure_search(data: Path, folder: Path, trials: int, jobs: int) -> dict[str
     }
 
 
-def measure_all(growth: dict[str, list[int]], source: str | None) -> dict[str, list[dict[str, float]]]:
-    """Return the measurements of every row of the table."""
+def measure_all(
+    growth: dict[str, list[int]], source: str | None, n_trials: int
+) -> dict[str, list[dict[str, float]]]:
+    """Return the measurements of every row of the table; the jobs share ``n_trials`` candidates."""
     dataset = load_dataset(source)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in growth}
     with tempfile.TemporaryDirectory() as name:
@@ -122,7 +124,7 @@ def measure_all(growth: dict[str, list[int]], source: str | None) -> dict[str, l
                 elif what == "depth":
                     row = measure_training(base, run, ",".join(["256"] * size))
                 else:
-                    trials, jobs = (size, 2) if what == "candidates" else (12, size)
+                    trials, jobs = (size, 2) if what == "candidates" else (n_trials, size)
                     row = measure_search(few, run, trials, jobs)
                 found[what].append({"size": size} | row)
                 print(
@@ -193,12 +195,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", help="MATLAB file; default: the built-in digits")
     parser.add_argument("--smallest", type=int, help="measure only the smallest so many of each row")
+    parser.add_argument("--trials", type=int, default=12, help="candidates that the jobs share")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--figure", type=Path, default=ROOT / ".pictures/growth.png")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     growth = {what: sizes[: options.smallest] for what, sizes in GROWTH.items()}
-    found = measure_all(growth, options.data)
+    found = measure_all(growth, options.data, options.trials)
     options.output.write_text(json.dumps(found, indent=2) + "\n")
     draw(found).savefig(options.figure)
     write_table(make_table(found), options.readme, "growth")
