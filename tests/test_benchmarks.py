@@ -1,23 +1,49 @@
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
+OPTIONS = {
+    "recipes": ["--rows", "fast", "--seeds", "0"],
+    "inside": ["--seeds", "0", "--hidden", "24,12", "--epochs", "20", "--repeats", "0"],
+    "speed": ["--rounds", "1", "--epochs", "1"],
+    "search": ["--seeds", "1", "--stock-seeds", "1", "--trials", "3", "--jobs", "1"],
+    "growth": ["--smallest", "1", "--trials", "2"],
+}
 
 
-def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(tmp_path: Path) -> None:
-    readme, output = tmp_path / "README.md", tmp_path / "recipes.json"
-    readme.write_text("before\n<!-- recipes: begin -->\nold\n<!-- recipes: end -->\nafter\n")
-    options = ["--rows", "fast", "--seeds", "0", "--readme", readme, "--output", output]
-    subprocess.run([sys.executable, BENCHMARKS / "recipes.py", *options], check=True)
-    results = json.loads(output.read_text())
+def measure(name: str, folder: Path) -> tuple[str, dict]:
+    """Run a benchmark; return the README that it has written into, and what it has measured."""
+    readme, output = folder / f"{name}.md", folder / f"{name}.json"
+    readme.write_text(f"before\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nafter\n")
+    options = [*OPTIONS[name], "--readme", readme, "--output", output]
+    options += ["--figure", folder / "growth.png"] if name == "growth" else []
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # two at a time would fight for the cores
+    subprocess.run([sys.executable, BENCHMARKS / f"{name}.py", *options], check=True, env=environment)
+    return readme.read_text(), json.loads(output.read_text())
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[str, dict]]]:
+    """All benchmarks, two at a time: most of what they take on the digits is the start of processes."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    with ThreadPoolExecutor(2) as pool:
+        runs = {name: pool.submit(measure, name, folder) for name in OPTIONS}
+        yield lambda name: runs[name].result()
+
+
+def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(measured) -> None:
+    readme, results = measured("recipes")
     assert list(results) == ["document", "fast"]
     assert results["document"][0]["training_ratio"] == 1
     assert results["fast"][0]["accuracy"] > 0.9 > results["fast"][0]["pgd_accuracy"]
-    first, *table, last = readme.read_text().splitlines()
+    first, *table, last = readme.splitlines()
     assert (first, last) == ("before", "after")
     assert table[0] == "<!-- recipes: begin -->"
     assert table[-1] == "<!-- recipes: end -->"
@@ -26,64 +52,38 @@ def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(tmp
     ]  # fmt: skip
 
 
-def test_what_pictures_are_worth_is_measured(tmp_path: Path) -> None:
-    readme, output = tmp_path / "README.md", tmp_path / "inside.json"
-    readme.write_text("<!-- inside: begin -->\n<!-- inside: end -->\n")
-    options = ["--seeds", "0", "--hidden", "24,12", "--epochs", "20", "--repeats", "0"]
-    options += ["--readme", readme, "--output", output]
-    subprocess.run([sys.executable, BENCHMARKS / "inside.py", *options], check=True)
-    results = json.loads(output.read_text())
+def test_what_pictures_are_worth_is_measured(measured) -> None:
+    readme, results = measured("inside")
     assert min(results["judges"].values()) > 0.9
     for recipe in ("document", "robust"):
         [found] = results["recipes"][recipe]
         assert found["maximizing"]["convolutional"] >= 5
         assert found["pattern"]["svm"] >= 7
-    assert readme.read_text().count("`robust`") == 2
+    assert readme.count("`robust`") == 2
 
 
-def test_an_epochs_cost_is_measured_beside_others(tmp_path: Path) -> None:
-    readme, output = tmp_path / "README.md", tmp_path / "speed.json"
-    readme.write_text("<!-- speed: begin -->\n<!-- speed: end -->\n")
-    options = ["--rounds", "1", "--epochs", "1", "--readme", readme, "--output", output]
-    subprocess.run([sys.executable, BENCHMARKS / "speed.py", *options], check=True)
-    seconds = json.loads(output.read_text())["seconds"]
+def test_an_epochs_cost_is_measured_beside_others(measured) -> None:
+    readme, results = measured("speed")
+    seconds = results["seconds"]
     assert set(seconds) >= {"floor", "mnistffn", "plain loop", "skorch", "MLPClassifier"}
     assert all(len(found) == 1 and found[0] > 0 for found in seconds.values())
-    assert "| floor | " in readme.read_text()
+    assert "| floor | " in readme
 
 
-def test_a_searchs_cost_is_measured_beside_scikit_learns(tmp_path: Path) -> None:
-    readme, output = tmp_path / "README.md", tmp_path / "search.json"
-    readme.write_text("<!-- search: begin -->\n<!-- search: end -->\n")
-    options = ["--seeds", "1", "--stock-seeds", "1", "--trials", "3", "--jobs", "1"]
-    options += ["--readme", readme, "--output", output]
-    subprocess.run([sys.executable, BENCHMARKS / "search.py", *options], check=True)
-    rows = {row["program"]: row for row in json.loads(output.read_text())}
+def test_a_searchs_cost_is_measured_beside_scikit_learns(measured) -> None:
+    readme, results = measured("search")
+    rows = {row["program"]: row for row in results}
     assert set(rows) >= {"stock", "random", "halving"}
     assert rows["random"]["rank"] == 1
     assert all(1 <= row["rank"] <= 3 and row["seconds"] > 0 for row in rows.values())
-    assert readme.read_text().count("\n| halving") >= 1
+    assert readme.count("\n| halving") >= 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux tells it")
-def test_growth_is_measured_and_drawn(tmp_path: Path) -> None:
-    readme, output, figure = (tmp_path / name for name in ("README.md", "growth.json", "growth.png"))
-    readme.write_text("<!-- growth: begin -->\n<!-- growth: end -->\n")
-    options = [
-        "--smallest",
-        "1",
-        "--trials",
-        "2",
-        "--readme",
-        readme,
-        "--output",
-        output,
-        "--figure",
-        figure,
-    ]
-    subprocess.run([sys.executable, BENCHMARKS / "growth.py", *options], check=True)
-    found = json.loads(output.read_text())
+def test_growth_is_measured_and_drawn(measured, tmp_path_factory) -> None:
+    readme, found = measured("growth")
     assert list(found) == ["images", "width", "depth", "candidates", "jobs"]
     assert all(rows[0]["megabytes"] > 100 for rows in found.values())
-    assert "| images | 5,000 |" in readme.read_text()
+    assert "| images | 5,000 |" in readme
+    figure = next(tmp_path_factory.getbasetemp().glob("benchmarks*/growth.png"))
     assert figure.stat().st_size > 20_000

@@ -67,7 +67,21 @@ def test_json_is_all_that_stdout_holds(trained_run: Path, command: str) -> None:
 
 
 def test_a_dry_run_says_what_a_search_would_take_and_writes_nothing(tmp_path: Path) -> None:
-    command = ("search", "-r", tmp_path, "--hidden", "4", "8", "-n", "3", "-k", "2", "--dry-run")
+    command = (
+        "search",
+        "-r",
+        tmp_path,
+        "--hidden",
+        "4",
+        "8",
+        "-n",
+        "3",
+        "-k",
+        "2",
+        "--dry-run",
+        "-j",
+        "1",
+    )
     result = invoke(*command)
     assert result.exit_code == 0, result.output
     assert re.search(r"6 fits of 5 epochs.* at a time.* parameters: about 0 min \d\d s", result.stdout)
@@ -77,7 +91,7 @@ def test_a_dry_run_says_what_a_search_would_take_and_writes_nothing(tmp_path: Pa
 
 
 def test_halving_fills_params_json_as_the_full_search_does(tmp_path: Path) -> None:
-    bounds = ("--hidden", "4", "8", "-n", "4", "-k", "2", "--epochs", "3")
+    bounds = ("--hidden", "4", "8", "-n", "4", "-k", "2", "--epochs", "3", "-j", "1")
     result = invoke("search", "-r", tmp_path, *bounds, "--strategy", "halving")
     assert result.exit_code == 0, result.output
     assert "images" in result.stdout
