@@ -27,8 +27,8 @@ class Part(NamedTuple):
 
     def take(self, order: Tensor) -> tuple[Tensor, Tensor]:
         """Return the inputs, as float32, and the targets of some of the part's rows."""
-        rows = self.rows[order]
-        return as_float(self.inputs.index_select(0, rows)), self.targets[rows]
+        rows = self.rows.index_select(0, order)
+        return as_float(self.inputs.index_select(0, rows)), self.targets.index_select(0, rows)
 
 
 class ArrayBatches:

@@ -37,7 +37,7 @@ class Forecast:
     n_parameters : (int, int)
         Parameters of the smallest and of the largest network.
     seconds : float
-        Wall time from reading the data on; the most it takes where a fit may stop early.
+        Wall time, from the start that was given on; the most it takes where a fit may stop early.
     memory : int
         Bytes at the highest, of all processes.
     """
@@ -69,14 +69,22 @@ def forecast_search(
     space: SearchSpace,
     options: SearchOptions,
     progress: Progress,
+    start: float | None = None,
 ) -> Forecast:
     """Foresee what :func:`~mnistffn.search.run_search` would take; write nothing.
 
     For every round of the search, the smallest and the largest of the candidates are trained for two
     epochs on one fold, as many at a time as the search has jobs. In between, time grows with the
     parameters.
+
+    Parameters
+    ----------
+    run, data, space, options, progress
+        As the search takes them.
+    start : float or None
+        The ``time.perf_counter`` at which the command began; None for now.
     """
-    start = time.perf_counter()
+    start = time.perf_counter() if start is None else start
     run_data = open_run_data(run, data, options.seed, progress)
     seed = run_data.resolve_seed(options.seed)
     options = replace(options, seed=seed, n_jobs=options.n_jobs or cpu_count())
@@ -101,14 +109,19 @@ def forecast_search(
         seconds += time.perf_counter() - start
         for n_candidates, n_images in rounds:
             trials = [Trial(clone(candidates[end]), folder, n_images) for end in ends]
-            # All jobs at work, for processes side by side slow each other down.
-            copies = trials * -(-n_jobs // 2)
-            pilots = parallel(delayed(_fit_pilot)(trial, train, test, y) for trial in copies)
-            costs = [[p.rest + options.max_epochs * p.epoch for p in pilots[end::2]] for end in (0, 1)]
-            each = np.interp(sizes, np.array(sizes)[ends], np.mean(costs, axis=1))
-            seconds += n_candidates * options.n_folds * float(np.mean(each)) / n_jobs
-            seconds += max(pilot.before for pilot in pilots)  # next to nothing in later rounds
-            memory = max(memory, *(pilot.memory for pilot in pilots))
+            # All jobs at the same work, for processes side by side slow each other down.
+            pilots = [
+                parallel(delayed(_fit_pilot)(trial, train, test, y) for _ in range(n_jobs))
+                for trial in trials
+            ]
+            costs = [
+                np.mean([pilot.rest + options.max_epochs * pilot.epoch for pilot in copies])
+                for copies in pilots
+            ]
+            each = float(np.mean(np.interp(sizes, np.array(sizes)[ends], costs)))
+            seconds += -(-n_candidates * options.n_folds // n_jobs) * each
+            seconds += max(pilot.before for pilot in pilots[0])  # next to nothing in later rounds
+            memory = max(memory, *(pilot.memory for copies in pilots for pilot in copies))
     own = _read_memory()
     return Forecast(
         sum(n_candidates for n_candidates, _ in rounds) * options.n_folds,

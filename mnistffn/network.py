@@ -73,7 +73,7 @@ class HiddenLayer(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map float32 (n, n_inputs) to activations, float32 (n, n_units)."""
-        activations: Tensor = self.dropout(torch.relu(self.norm(self.linear(inputs))))
+        activations: Tensor = self.dropout(torch.relu_(self.norm(self.linear(inputs))))
         return activations
 
 

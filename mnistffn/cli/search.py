@@ -1,5 +1,6 @@
 """The face of the search."""
 
+import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -95,6 +96,7 @@ def search(
 
     Numbers are drawn uniformly, learning rate and weight decay uniformly in the logarithm.
     """
+    start = time.perf_counter()  # loading what the search needs takes a second or two
     from mnistffn.cli.terminal import Terminal
     from mnistffn.rundata import DataOptions
     from mnistffn.search import SearchOptions, run_search
@@ -113,7 +115,7 @@ def search(
         if dry_run:
             from mnistffn.forecast import forecast_search
 
-            forecast = forecast_search(terminal.run, where, space, chosen, terminal)
+            forecast = forecast_search(terminal.run, where, space, chosen, terminal, start)
             terminal.show(_describe(forecast, chosen.max_epochs))
             terminal.finish([], {"forecast": asdict(forecast)}, "search")
             return
