@@ -111,7 +111,8 @@ def run_train(
         "train", command="train", options=resolved, reads=reads, data=run_data.record
     ) as stage:
         classifier.set_params(on_epoch=_Reporter(progress, classifier.max_epochs))
-        classifier.fit(run_data.X_train, run_data.y_train)
+        dataset, rows = run_data.dataset, run_data.split.train
+        classifier.fit(dataset.flat, dataset.labels, rows)
         if not classifier.best_epoch_:
             msg = f"training diverged and left nothing to keep: lower the learning rate {classifier.lr}"
             raise MnistffnError(msg)
@@ -120,7 +121,7 @@ def run_train(
         stage.write_csv("history.csv", Epoch._fields, [_row(epoch) for epoch in classifier.history_])
         stage.write_figure("curves.png", draw_curves(_columns(classifier), classifier.best_epoch_))
         if distortion := classifier.make_distortion():
-            before, after = _distort_some(distortion, run_data.X_train, seed)
+            before, after = _distort_some(distortion, dataset.flat[rows[:SHOWN]], seed)
             stage.write_figure("augmented.png", draw_augmented(before, after))
     return TrainResult(classifier, recipe, parameters)
 
@@ -173,7 +174,7 @@ def _distort_some(
     distortion: Distortion, X: NDArray[np.uint8], seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return some images as they are and distorted, both of shape (n, height, width) in [0, 1]."""
-    images = as_float(as_tensor(X[:SHOWN]))
+    images = as_float(as_tensor(X))
     with seeded(seed):
         distorted = distortion(images)
     before, after = (rows.view(-1, *distortion.image_shape).numpy() for rows in (images, distorted))

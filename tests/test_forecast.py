@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,13 @@ def test_a_forecast_counts_the_fits_and_the_parameters_of_the_search(
         fitted = FeedForwardClassifier(hidden, max_epochs=1).fit(digits.flat, digits.labels)
         counts.append(sum(weights.numel() for weights in fitted.module_.parameters()))
     assert forecast.n_parameters == (min(counts), max(counts))
+
+
+def test_a_forecast_counts_what_came_before_it(tmp_path: Path, recorder) -> None:
+    run, options = RunDirectory(tmp_path / "run"), SearchOptions(1, 2, 1, n_jobs=1)
+    began = time.perf_counter() - 1000
+    forecast = forecast_search(run, DataOptions(), SPACE, options, recorder, began)
+    assert 1000 < forecast.seconds < 1100
 
 
 def test_more_epochs_and_candidates_take_longer(tmp_path: Path, recorder) -> None:
