@@ -191,7 +191,7 @@ def main() -> None:
     """Measure, and write the JSON file and the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", help="MATLAB file; default: the built-in digits")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--epochs", type=int, default=3, help="of every program in a round")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
