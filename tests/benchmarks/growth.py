@@ -181,7 +181,10 @@ def draw(found: dict[str, list[dict[str, float]]]) -> Figure:
                 linear = shrinking if what == "jobs" else growing
                 axes.plot(sizes, linear, ":", color="0.5", label="linear")
                 axes.set_yscale("log")
-                axes.set_yticks(values, [f"{value:.2g}" for value in values])
+                ticks: list[float] = []
+                for value in sorted(values):  # labels that are nearer would lie on each other
+                    ticks += [value] * (not ticks or value > 1.15 * ticks[-1])
+                axes.set_yticks(ticks, [f"{value:.2g}" for value in ticks])
                 axes.minorticks_off()
             axes.legend(fontsize=7)
         grid[0, column].set_title(f"{'search' if is_search else 'train'}: {what}", fontsize=11)
