@@ -85,6 +85,7 @@ def test_a_dry_run_says_what_a_search_would_take_and_writes_nothing(tmp_path: Pa
     result = invoke(*command)
     assert result.exit_code == 0, result.output
     assert re.search(r"6 fits of 5 epochs.* at a time.* parameters: about 0 min \d\d s", result.stdout)
+    assert "wrote" not in result.stderr
     forecast = json.loads(invoke(*command, "--json").stdout)["forecast"]
     assert forecast["n_fits"] == 6
     assert not (tmp_path / "params.json").exists()

@@ -100,7 +100,8 @@ class Terminal(Progress):
         if self.json_output:
             content = {"schema": 1, "run_dir": str(self.run.path)} | dict(result) | {"files": files}
             sys.stdout.write(json.dumps(content, indent=2) + "\n")
-        self.note(f"wrote {', '.join(files)}")
+        if files:
+            self.note(f"wrote {', '.join(files)}")
         if stale := self.run.stale_commands():
             self.note(f"out of date now: {', '.join(self._spell(command) for command in stale)}")
         if next_commands:
