@@ -100,13 +100,12 @@ def forecast_search(
     n_jobs = options.n_jobs or 1
     rounds = plan_rounds(options, len(y))
     progress.note(f"pilot fits: {PILOT_EPOCHS} epochs of the smallest and the largest network")
-    seconds, memory = time.perf_counter() - start, 0
+    memory = 0
     folds = StratifiedKFold(options.n_folds, shuffle=True, random_state=seed)
     train, test = next(folds.split(y, y))
     with shared_folder(X, y) as folder, Parallel(n_jobs) as parallel:
-        start = time.perf_counter()
         parallel(delayed(_read_memory)() for _ in range(n_jobs))
-        seconds += time.perf_counter() - start
+        seconds = time.perf_counter() - start  # until the processes are there, as in the search
         for n_candidates, n_images in rounds:
             trials = [Trial(clone(candidates[end]), folder, n_images) for end in ends]
             # All jobs at the same work, for processes side by side slow each other down.

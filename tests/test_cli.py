@@ -67,21 +67,8 @@ def test_json_is_all_that_stdout_holds(trained_run: Path, command: str) -> None:
 
 
 def test_a_dry_run_says_what_a_search_would_take_and_writes_nothing(tmp_path: Path) -> None:
-    command = (
-        "search",
-        "-r",
-        tmp_path,
-        "--hidden",
-        "4",
-        "8",
-        "-n",
-        "3",
-        "-k",
-        "2",
-        "--dry-run",
-        "-j",
-        "1",
-    )
+    bounds = ("--hidden", "4", "8", "-n", "3", "-k", "2", "-j", "1")
+    command = ("search", "-r", tmp_path, *bounds, "--dry-run")
     result = invoke(*command)
     assert result.exit_code == 0, result.output
     assert re.search(r"6 fits of 5 epochs.* at a time.* parameters: about 0 min \d\d s", result.stdout)
