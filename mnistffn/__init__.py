@@ -4,15 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnistffn.classifier import FeedForwardClassifier
     from mnistffn.data import Dataset, load_dataset
+    from mnistffn.training.classifier import FeedForwardClassifier
 
 __all__ = ["Dataset", "FeedForwardClassifier", "load_dataset"]
 
 _HOMES = {
     "Dataset": "mnistffn.data",
     "load_dataset": "mnistffn.data",
-    "FeedForwardClassifier": "mnistffn.classifier",
+    "FeedForwardClassifier": "mnistffn.training.classifier",
 }
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import attack_independently, invoke
+from helpers import attack_independently, invoke
 from sklearn.svm import SVC
 
 from mnistffn import FeedForwardClassifier, load_dataset
-from mnistffn.fieldmaps import KINDS
+from mnistffn.inside.fieldmaps import KINDS
 
 
 @pytest.fixture(scope="module")

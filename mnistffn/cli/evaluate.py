@@ -12,7 +12,7 @@ from mnistffn.errors import GateError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mnistffn.evaluate import Metrics
+    from mnistffn.evaluation.evaluate import Metrics
 
 
 def register(app: typer.Typer) -> None:
@@ -70,9 +70,9 @@ def evaluate(
     With another file as DATA, it is measured on all images of that file.
     """
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.evaluate import run_evaluate
-    from mnistffn.robustness import AttackOptions
-    from mnistffn.rundata import DataOptions
+    from mnistffn.evaluation.evaluate import run_evaluate
+    from mnistffn.evaluation.robustness import AttackOptions
+    from mnistffn.run.data import DataOptions
 
     given: dict[str, Any] = {"norm": attack_norm, "n_restarts": restarts, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}

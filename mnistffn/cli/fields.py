@@ -9,7 +9,7 @@ from mnistffn.cli import options as opt
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mnistffn.fields import FieldsResult
+    from mnistffn.inside.fields import FieldsResult
 
 ROWS = 20
 
@@ -56,8 +56,8 @@ def fields(
     (pattern). R² says how far to trust each.
     """
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.fieldmaps import KINDS
-    from mnistffn.fields import FieldsOptions, run_fields, summarise
+    from mnistffn.inside.fieldmaps import KINDS
+    from mnistffn.inside.fields import FieldsOptions, run_fields, summarise
 
     chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kind or KINDS)), sort, top)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:

@@ -11,7 +11,7 @@ from mnistffn.cli import options as opt
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mnistffn.scorecard import Score
+    from mnistffn.inside.scorecard import Score
 
 ROWS = 20
 
@@ -75,7 +75,7 @@ def maximize(
 ) -> None:
     """Find the images that excite units most, by gradient ascent on the image, and judge them."""
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.maximize import MaximizeOptions, run_maximize
+    from mnistffn.inside.maximize import MaximizeOptions, run_maximize
 
     chosen = MaximizeOptions(
         layer=layer,
@@ -97,7 +97,7 @@ def maximize(
         raise typer.BadParameter(msg)
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         if card:
-            from mnistffn.card import run_cards
+            from mnistffn.inside.card import run_cards
 
             cards = run_cards(terminal.run, chosen, terminal)
             layer, scores, stages = cards.layer, cards.scores, cards.stages

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mnistffn.recipes import DEFAULT_RECIPE, PLAIN, RECIPES, get_recipe
+from mnistffn.training.recipes import DEFAULT_RECIPE, PLAIN, RECIPES, get_recipe
 
 DEFAULT_RUN_DIR = Path("run")
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mnistffn.cli import options as opt
-from mnistffn.recipes import DEFAULT_RECIPE, DROPOUT_BOUNDS, OTHER_DROPOUT_BOUNDS, RECIPES
+from mnistffn.training.recipes import DEFAULT_RECIPE, DROPOUT_BOUNDS, OTHER_DROPOUT_BOUNDS, RECIPES
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mnistffn.forecast import Forecast
-    from mnistffn.search import SearchResult
+    from mnistffn.search.forecast import Forecast
+    from mnistffn.search.search import SearchResult
 
 ROWS = 10
 
@@ -98,9 +98,9 @@ def search(
     """
     start = time.perf_counter()  # loading what the search needs takes a second or two
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.rundata import DataOptions
-    from mnistffn.search import SearchOptions, run_search
-    from mnistffn.searchspace import SearchSpace
+    from mnistffn.run.data import DataOptions
+    from mnistffn.search.search import SearchOptions, run_search
+    from mnistffn.search.space import SearchSpace
 
     bounds = dropout or DROPOUT_BOUNDS.get(recipe, OTHER_DROPOUT_BOUNDS)
     further, given = read_further(tune or [])
@@ -113,7 +113,7 @@ def search(
     )  # fmt: skip
     with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
         if dry_run:
-            from mnistffn.forecast import forecast_search
+            from mnistffn.search.forecast import forecast_search
 
             forecast = forecast_search(terminal.run, where, space, chosen, terminal, start)
             terminal.show(_describe(forecast, chosen.max_epochs))

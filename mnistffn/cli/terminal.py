@@ -23,7 +23,7 @@ from rich.table import Table
 
 from mnistffn.cli.options import DEFAULT_RUN_DIR
 from mnistffn.progress import Progress
-from mnistffn.rundir import RunDirectory
+from mnistffn.run.directory import RunDirectory
 
 SECONDS_BETWEEN_LINES = 2.0
 PIPE_WIDTH = 240

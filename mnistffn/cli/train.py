@@ -8,7 +8,7 @@ import typer
 from mnistffn.cli import options as opt
 
 if TYPE_CHECKING:
-    from mnistffn.train import TrainResult
+    from mnistffn.training.train import TrainResult
 
 NETWORK, OPTIMIZATION, IMAGES = "Network", "Optimization", "Modified images"
 
@@ -138,8 +138,8 @@ def train(
         opt.print_recipes(recipe, as_json=json_output)
         return
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.rundata import DataOptions
-    from mnistffn.train import TrainOptions, run_train
+    from mnistffn.run.data import DataOptions
+    from mnistffn.training.train import TrainOptions, run_train
 
     parameters = {name: value for name, value in given.items() if value is not None}
     chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)

@@ -24,9 +24,9 @@ from commandline import write_table
 from matplotlib.figure import Figure
 from scipy.io import savemat
 
-from mnistffn.augment import Distortion, Strengths
-from mnistffn.batching import as_float
 from mnistffn.data import load_dataset
+from mnistffn.training.augment import Distortion, Strengths
+from mnistffn.training.batching import as_float
 
 ROOT = Path(__file__).parents[2]
 GROWTH: dict[str, list[int]] = {

@@ -23,8 +23,8 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from mnistffn.progress import Progress
-from mnistffn.rundata import DataOptions, RunData, open_run_data
-from mnistffn.rundir import RunDirectory
+from mnistffn.run.data import DataOptions, RunData, open_run_data
+from mnistffn.run.directory import RunDirectory
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ("document", "robust")

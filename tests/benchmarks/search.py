@@ -34,9 +34,9 @@ from torch import nn
 
 from mnistffn.data import load_dataset
 from mnistffn.data.split import split_labels
-from mnistffn.device import has_bfloat16
-from mnistffn.search import SearchOptions, random_search
-from mnistffn.searchspace import SearchSpace
+from mnistffn.search.search import SearchOptions, random_search
+from mnistffn.search.space import SearchSpace
+from mnistffn.training.device import has_bfloat16
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("stock", "random", "random bf16", "halving", "halving bf16")

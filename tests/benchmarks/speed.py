@@ -40,7 +40,7 @@ from torch import nn
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import load_dataset
 from mnistffn.data.split import split_labels
-from mnistffn.device import Precision, has_bfloat16
+from mnistffn.training.device import Precision, has_bfloat16
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = (360, 187)

@@ -1,0 +1,1 @@
+"""Measuring a trained network on images that it has never seen."""

@@ -1,0 +1,258 @@
+"""Measuring a trained network on images that it has never seen."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+from mnistffn.evaluation.robustness import PGD_STEPS, AttackOptions, measure_robustness
+from mnistffn.progress import Progress
+from mnistffn.run.data import DataOptions, check_fits, open_test_images
+from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.training.classifier import FeedForwardClassifier
+
+EXAMPLES_PER_KIND = 4
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """How one class did: precision, recall, and the number of its images."""
+
+    label: int
+    precision: float
+    recall: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a network came to on a test part.
+
+    Attributes
+    ----------
+    accuracy : float
+        Part of the images whose most probable class is their label.
+    interval : (float, float)
+        95% confidence interval of the accuracy (Wilson, 1927).
+    n, errors : int
+        Images, and how many of them are classified wrongly.
+    log_loss : float
+        Mean negative log-likelihood of the label, in nats.
+    per_class : list of ClassMetrics
+    confusion : list of list of int
+        Row: label; column: prediction; in the order of ``per_class``.
+    """
+
+    accuracy: float
+    interval: tuple[float, float]
+    n: int
+    errors: int
+    log_loss: float
+    per_class: list[ClassMetrics]
+    confusion: list[list[int]]
+
+
+def measure(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: NDArray[np.int64]
+) -> Metrics:
+    """Compare probabilities with labels.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, n_classes), float64
+    labels : ndarray of shape (n,), int64
+    classes : ndarray of shape (n_classes,), int64
+        Label of every column of ``probabilities``.
+
+    Examples
+    --------
+    >>> metrics = measure(np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([3, 7]), np.array([3, 7]))
+    >>> metrics.accuracy, metrics.errors, metrics.confusion
+    (0.5, 1, [[1, 0], [1, 0]])
+    """
+    predictions = classes[probabilities.argmax(axis=1)]
+    correct = int((predictions == labels).sum())
+    precision, recall, _, support = precision_recall_fscore_support(
+        labels, predictions, labels=classes, zero_division=0
+    )
+    return Metrics(
+        accuracy=correct / len(labels),
+        interval=wilson_interval(correct, len(labels)),
+        n=len(labels),
+        errors=len(labels) - correct,
+        log_loss=float(log_loss(labels, probabilities, labels=classes)),
+        per_class=[
+            ClassMetrics(int(label), float(precision[i]), float(recall[i]), int(support[i]))
+            for i, label in enumerate(classes)
+        ],
+        confusion=confusion_matrix(labels, predictions, labels=classes).tolist(),
+    )
+
+
+def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+    """Return the 95% confidence interval of an accuracy (Wilson, 1927)."""
+    interval = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def choose_examples(
+    probabilities: NDArray[np.floating], correct: NDArray[np.bool_], count: int = EXAMPLES_PER_KIND
+) -> dict[str, NDArray[np.int64]]:
+    """Choose the rows that show best how sure a network is, and how rightly.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n, n_classes), floating
+    correct : ndarray of shape (n,), bool
+    count : int
+        Rows of every kind, at the most.
+
+    Returns
+    -------
+    dict of str to ndarray of int64
+        Rows that are sure and right, unsure and right, sure and wrong (all by the probability of the
+        prediction), and those whose probabilities are most spread out (by their entropy).
+    """
+    top = probabilities.max(axis=1)
+    entropy = -(probabilities * np.log(np.clip(probabilities, 1e-300, None))).sum(axis=1)
+    right, wrong = np.flatnonzero(correct), np.flatnonzero(~correct)
+    return {
+        "sure and right": right[np.argsort(-top[right], kind="stable")][:count],
+        "unsure and right": right[np.argsort(top[right], kind="stable")][:count],
+        "sure and wrong": wrong[np.argsort(-top[wrong], kind="stable")][:count],
+        "most spread out": np.argsort(-entropy, kind="stable")[:count],
+    }
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """The metrics, what they were measured on, and what robustness.json holds if it was attacked."""
+
+    metrics: Metrics
+    source: str
+    robustness: dict[str, Any] | None
+
+
+@exclusive
+def run_evaluate(
+    run: RunDirectory,
+    data: DataOptions,
+    progress: Progress,
+    attack_options: AttackOptions | None = None,
+) -> EvaluateResult:
+    """Measure a run's model; write metrics.json, predictions.npz, examples.png and confusion.png.
+
+    With an attack, also robustness.json, robustness.npz, robustness.png and adversaries.png.
+    It is measured on the test part of the run's data, or, where ``data`` names another file, on all
+    images of that file.
+
+    Raises
+    ------
+    RunDirectoryError
+        There is no model, or it was trained on images of another size or with other classes.
+    """
+    from mnistffn.figures.evaluate import draw_confusion, draw_examples
+
+    classifier = FeedForwardClassifier.load(run.path / "model.pt")
+    dataset, index, record = open_test_images(run, data, progress)
+    check_fits(dataset, dataset.labels[index], classifier.n_features_in_, classifier.classes_)
+    run.warn_if_stale(["model.pt"], record)
+    images, labels = dataset.images[index], dataset.labels[index]
+    source = f"test part of {dataset.source}" if record else f"all of {dataset.source}"
+    options = {"source": source, "n": len(index), "device": "cpu"}
+    with run.stage(
+        "evaluate", command="evaluate", options=options, reads=["model.pt"], data=record
+    ) as stage:
+        probabilities = classifier.predict_proba(images.reshape(len(images), -1))
+        metrics = measure(probabilities, labels, classifier.classes_)
+        stage.write_json("metrics.json", asdict(metrics) | {"source": source})
+        arrays = {"index": index, "label": labels, "probabilities": probabilities}
+        stage.write_arrays("predictions.npz", arrays)
+        names = [str(label) for label in classifier.classes_]
+        stage.write_figure("confusion.png", draw_confusion(np.array(metrics.confusion), names))
+        correct = classifier.classes_[probabilities.argmax(axis=1)] == labels
+        kinds = choose_examples(probabilities, correct)
+        figure = draw_examples(images, index, labels, probabilities, names, kinds)
+        stage.write_figure("examples.png", figure)
+    if attack_options is None:
+        return EvaluateResult(metrics, source, None)
+    attacked = _Attacked(classifier, images, labels, index, source)
+    return EvaluateResult(
+        metrics, source, _evaluate_under_attack(run, attacked, record, attack_options, progress)
+    )
+
+
+@dataclass(frozen=True)
+class _Attacked:
+    """A classifier and the images that it is attacked on."""
+
+    classifier: FeedForwardClassifier
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    index: NDArray[np.int64]
+    source: str
+
+
+def _evaluate_under_attack(
+    run: RunDirectory,
+    attacked: _Attacked,
+    record: Mapping[str, Any] | None,
+    options: AttackOptions,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Attack, write what came of it, and return the summary that robustness.json holds."""
+    from mnistffn.figures.robustness import draw_adversaries, draw_robustness
+
+    classifier, images, labels = attacked.classifier, attacked.images, attacked.labels
+    seed = options.seed if options.seed is not None else int((record or {}).get("split_seed", 0))
+    options = replace(options, seed=seed)
+    strengths = ",".join(f"{strength:g}" for strength in options.strengths)
+    restarts = "" if options.n_restarts == 1 else f" --restarts {options.n_restarts}"
+    command = f"evaluate --attack {strengths} --attack-norm {options.norm}{restarts}"
+    resolved = asdict(options) | {"n_steps": PGD_STEPS, "source": attacked.source, "device": "cpu"}
+    with run.stage(
+        "attack", command=command, options=resolved, reads=["model.pt"], data=record
+    ) as stage:
+        targets = np.searchsorted(classifier.classes_, labels)
+        X = images.reshape(len(images), -1)
+        found = measure_robustness(classifier.module_, X, targets, options, progress)
+        summary = {
+            "norm": options.norm,
+            "n_steps": PGD_STEPS,
+            "n_restarts": options.n_restarts,
+            "n": len(labels),
+            "accuracies": [
+                {"strength": strength, "accuracy": correct / len(labels), "interval": interval}
+                for strength, correct in zip(options.strengths, found.correct.tolist(), strict=True)
+                for interval in [wilson_interval(correct, len(labels))]
+            ],
+            "median_smallest_strength": found.median if isfinite(found.median) else None,
+        }
+        stage.write_json("robustness.json", summary | {"source": attacked.source})
+        before = images[found.rows].astype(np.float32) / np.float32(255)
+        after = found.adversaries.reshape(before.shape)
+        arrays = {"index": attacked.index, "label": labels, "smallest_strength": found.smallest}
+        examples = {"example_index": attacked.index[found.rows], "images": before, "adversaries": after}
+        stage.write_arrays("robustness.npz", arrays | examples)
+        figure = draw_robustness(found.strengths, found.accuracies, found.smallest, options.norm)
+        stage.write_figure("robustness.png", figure)
+        read_before = _read(classifier, before)
+        captions = list(zip(read_before, _read(classifier, after), strict=True))
+        largest = options.strengths[-1]
+        figure = draw_adversaries(before, after, captions, largest, options.norm)
+        stage.write_figure("adversaries.png", figure)
+    return summary
+
+
+def _read(classifier: FeedForwardClassifier, images: NDArray[np.float32]) -> list[str]:
+    """Return what a classifier reads in images, with its probability."""
+    if not len(images):
+        return []
+    probabilities = classifier.predict_proba(images.reshape(len(images), -1))
+    names = classifier.classes_[probabilities.argmax(axis=1)]
+    return [f"{name} ({top:.2f})" for name, top in zip(names, probabilities.max(axis=1), strict=True)]

@@ -1,0 +1,212 @@
+"""Receptive fields: pictures of what the units of a layer compute from the pixels."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from shlex import quote
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mnistffn.errors import UsageError
+from mnistffn.inside.fieldmaps import KINDS, compute_fields
+from mnistffn.inside.layer import OpenLayer, open_layer
+from mnistffn.inside.units import describe_layer, parse_units
+from mnistffn.inside.unitstats import UnitStatistics, describe_units, finite_or_none, label_images
+from mnistffn.progress import Progress
+from mnistffn.run.directory import RunDirectory, exclusive
+
+SORTS = ("unit", "class", "selectivity", "on", "outgoing", "ablation", *KINDS)
+
+
+@dataclass(frozen=True)
+class FieldsOptions:
+    """Which fields to draw.
+
+    Attributes
+    ----------
+    layer : int or None
+        None for the output layer.
+    units : str or None
+        What :func:`~mnistffn.inside.units.parse_units` reads; None for all.
+    kinds : tuple of {"filter", "gradient", "average", "pattern"}
+    sort : str or None
+        Order of the units, one of :data:`SORTS`; a kind stands for its R². None for that in which they
+        are named, or by ``ablation`` where ``top`` is given.
+    top : int or None
+        Only so many of the units, the first ones in this order.
+    """
+
+    layer: int | None = None
+    units: str | None = None
+    kinds: tuple[str, ...] = KINDS
+    sort: str | None = None
+    top: int | None = None
+
+    def __post_init__(self) -> None:
+        if unknown := [kind for kind in self.kinds if kind not in KINDS]:
+            msg = f"kind={unknown[0]!r} must be one of {', '.join(KINDS)}"
+            raise UsageError(msg)
+        if self.sort is not None and self.sort not in SORTS:
+            msg = f"sort={self.sort!r} must be one of {', '.join(SORTS)}"
+            raise UsageError(msg)
+        if self.sort in KINDS and self.sort not in self.kinds:
+            msg = f"sort={self.sort!r} asks for a kind that is not drawn: add --kind {self.sort}"
+            raise UsageError(msg)
+        if self.top is not None and self.top < 1:
+            msg = f"top={self.top} must be at least 1"
+            raise UsageError(msg)
+
+
+@dataclass(frozen=True)
+class FieldsResult:
+    """The receptive fields of some units of a layer.
+
+    Attributes
+    ----------
+    layer : int
+        Counted from 1; the last is the output.
+    units : ndarray of shape (u,), int64
+    fields : mapping of kind to ndarray of shape (u, height, width), float32
+        0 where ``lit`` is not set. With the pattern comes its ``pattern_image``, in [0, 1].
+    r2 : mapping of kind to ndarray of shape (u,), float64
+        How far to trust a field: the part of the variance of the unit's pre-activation on held-out
+        images that the image's product with the field explains, by a slope and an intercept fitted on
+        training images. NaN for a unit whose pre-activation does not vary.
+    lit : ndarray of shape (height, width), bool
+        Pixels that at least a thousandth of the training images light.
+    statistics : list of UnitStatistics
+    """
+
+    layer: int
+    units: NDArray[np.int64]
+    fields: Mapping[str, NDArray[np.float32]]
+    r2: Mapping[str, NDArray[np.float64]]
+    lit: NDArray[np.bool_]
+    statistics: list[UnitStatistics]
+
+    def take(self, order: Sequence[int]) -> "FieldsResult":
+        """Return some of the units, in the given order."""
+        rows = list(order)
+        return replace(
+            self,
+            units=self.units[rows],
+            fields={kind: fields[rows] for kind, fields in self.fields.items()},
+            r2={kind: values[rows] for kind, values in self.r2.items()},
+            statistics=[self.statistics[row] for row in rows],
+        )
+
+
+def examine_units(
+    opened: OpenLayer,
+    units: Sequence[int],
+    kinds: Sequence[str] = KINDS,
+    progress: Progress | None = None,
+) -> FieldsResult:
+    """Compute the receptive fields of units of a layer, and measure what the units do.
+
+    Parameters
+    ----------
+    opened : OpenLayer
+        The training part of its data is averaged over, the held-out part measured on.
+    units : sequence of int
+    kinds : sequence of {"filter", "gradient", "average", "pattern"}
+    progress : Progress, optional
+    """
+    layers, data = opened.layers, opened.run_data
+    with torch.inference_mode():
+        train, held_out = label_images(data.dataset, data.split, opened.classes)
+        fields, r2, lit = compute_fields(layers, opened.layer, units, kinds, train.X, held_out.X)
+        statistics = describe_units(opened, units, train, held_out, progress)
+    shape = data.dataset.image_shape
+    return FieldsResult(
+        opened.layer,
+        np.array(units),
+        {kind: field.view(-1, *shape).numpy() for kind, field in fields.items()},
+        {kind: values.numpy() for kind, values in r2.items()},
+        lit.view(shape).numpy(),
+        statistics,
+    )
+
+
+def sort_units(result: FieldsResult, key: str) -> list[int]:
+    """Return the rows of a result in the order of one of :data:`SORTS`, ties as they are.
+
+    Classes and units ascend, everything else descends.
+    """
+    if key in KINDS:
+        r2 = np.nan_to_num(result.r2[key], nan=-np.inf)
+        return [int(row) for row in np.argsort(-r2, kind="stable")]
+    values: dict[str, Callable[[UnitStatistics], float]] = {
+        "unit": lambda s: s.unit,
+        "class": lambda s: int(np.argmax(s.class_means)) if s.prefers else len(s.class_means),
+        "selectivity": lambda s: -s.selectivity,
+        "on": lambda s: -s.on,
+        "outgoing": lambda s: -abs(s.outgoing[0][1]) if s.outgoing else 0.0,
+        "ablation": lambda s: -s.ablation,
+    }
+    return sorted(range(len(result.units)), key=lambda row: values[key](result.statistics[row]))
+
+
+@exclusive
+def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) -> FieldsResult:
+    """Draw the receptive fields of a layer of a run's model, and measure its units.
+
+    Writes fields-layer<i>.npz, .json and .png.
+
+    Parameters
+    ----------
+    run : RunDirectory
+    options : FieldsOptions
+    progress : Progress
+
+    Raises
+    ------
+    RunDirectoryError
+        There is no model, or it does not fit the data.
+    UsageError
+        There is no such layer or unit.
+    """
+    from mnistffn.figures.fields import draw_fields
+
+    opened = open_layer(run, options.layer, progress)
+    layer = opened.layer
+    chosen = parse_units(options.units, opened.unit_names)
+    name = f"fields-layer{layer}"
+    with run.stage(
+        name,
+        command=_spell_command(layer, options),
+        options=asdict(options) | {"layer": layer, "device": "cpu"},
+        reads=["model.pt"],
+        data=opened.run_data.record,
+    ) as stage:
+        result = examine_units(opened, chosen, options.kinds, progress)
+        if sort := options.sort or ("ablation" if options.top else None):
+            result = result.take(sort_units(result, sort)[: options.top])
+        stage.write_arrays(
+            f"{name}.npz", {"units": result.units, "lit": result.lit} | dict(result.fields)
+        )
+        units = summarise(result)
+        content = {"layer": layer, "kinds": list(options.kinds), "units": units}
+        stage.write_json(f"{name}.json", content)
+        heading = f"Receptive fields, {describe_layer(layer, opened.widths)}"
+        figure = draw_fields(result.fields, result.lit, units, heading)
+        stage.write_figure(f"{name}.png", figure)
+    return result
+
+
+def _spell_command(layer: int, options: FieldsOptions) -> str:
+    given = {"units": options.units, "sort": options.sort, "top": options.top}
+    kinds = "" if options.kinds == KINDS else "".join(f" --kind {kind}" for kind in options.kinds)
+    others = (f" --{name} {quote(str(value))}" for name, value in given.items() if value is not None)
+    return f"fields --layer {layer}{kinds}{''.join(others)}"
+
+
+def summarise(result: FieldsResult) -> list[dict[str, Any]]:
+    """Return what is known of every unit as plain values."""
+    return [
+        asdict(statistics)
+        | {"r2": {kind: finite_or_none(values[row]) for kind, values in result.r2.items()}}
+        for row, statistics in enumerate(result.statistics)
+    ]

@@ -1,0 +1,286 @@
+"""Scorecards: what is to be thought of a maximizing image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+from mnistffn.inside.ascent import LEAK, Climbed, Parameterisation
+from mnistffn.inside.layer import OpenLayer
+from mnistffn.inside.objectives import Objective, Targets
+from mnistffn.inside.realimages import Responses
+from mnistffn.inside.unitstats import finite_or_none
+from mnistffn.network.network import propagate
+
+NEIGHBOURS = 5
+REFERENCES = 500  # held-out images whose distances to the training images are compared with
+STUCK = 1.0  # standard deviation of the training images' pre-activations above their mean
+SATURATED = 1e-6  # slope of the sigmoid: a step of Adam no longer changes a pixel
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well one objective was maximized.
+
+    Pre-activations are those of a unit before its ReLU (in the output layer its logit), or their
+    weighted sum.
+
+    Attributes
+    ----------
+    objective : str
+        The unit's name, or the direction as it was given.
+    unit : int or None
+        Index of the unit in its layer; None for other directions.
+    activation : float
+        Pre-activation on the maximizing image.
+    best_real : float
+        The highest one that a training image reaches.
+    ratio : float or None
+        The one over the other; None where no training image has one above 0.
+    rank : int or None
+        Place of the unit among its layer's pre-activations on the image; 1 is the highest.
+    predicted : label
+        Class that the network gives the image.
+    probability : float
+        And its probability.
+    neighbours_predicted : label
+        Class that an independent model gives it: the five nearest training images, by the Euclidean
+        distance of the pixels.
+    neighbours_probability : float
+        Part of the five that are of this class.
+    distance : float
+        Euclidean distance to the nearest training image, pixels in [0, 1].
+    distance_rank : float in [0, 1]
+        Part of 500 held-out images that are nearer to the training images.
+    agreement : float or None
+        Mean correlation of the pixels of all restarts' images; None where there is one start.
+    survival : float or None
+        What a shift by a fourteenth of the image's side (two pixels of 28) leaves of the
+        pre-activation, both over its mean on training images; mean of eight directions. None where the
+        image does not exceed that mean.
+    most_real, least_real : list of int
+        Index into the data file of the training images with the highest and the lowest pre-activation.
+    problem : str or None
+        Why the objective could not be maximized, or not as it should.
+    """
+
+    objective: str
+    unit: int | None
+    activation: float
+    best_real: float
+    ratio: float | None
+    rank: int | None
+    predicted: Any
+    probability: float
+    neighbours_predicted: Any
+    neighbours_probability: float
+    distance: float
+    distance_rank: float
+    agreement: float | None
+    survival: float | None
+    most_real: list[int]
+    least_real: list[int]
+    problem: str | None
+
+
+def score_images(
+    opened: OpenLayer,
+    targets: Targets,
+    objective: Objective,
+    parameterisation: Parameterisation,
+    responses: Responses,
+    climbed: Climbed,
+) -> list[Score]:
+    """Judge maximizing images.
+
+    Parameters
+    ----------
+    opened : OpenLayer
+    targets : Targets
+    objective : Objective
+        Along the targets' directions.
+    parameterisation : Parameterisation
+    responses : Responses
+        Of the targets to the training images.
+    climbed : Climbed
+    """
+    flat, data = climbed.images.flatten(1), opened.run_data
+    nearest = NearestImages.of(
+        flat.numpy(), data.X_train, data.y_train, data.dataset.flat[data.split.test]
+    )
+    with torch.inference_mode():
+        values = objective(climbed.images).tolist()
+        survival = measure_survival(objective, climbed.images, responses.mean).tolist()
+        below = propagate(opened.layers, flat)
+    preactivations, probabilities = below[opened.layer - 1], below[-1].double().softmax(dim=1)
+    with_relu = [not opened.is_output and unit is not None for unit in targets.units]
+    problems = find_problems(objective, parameterisation, climbed.free, responses, with_relu)
+    agreement = measure_agreement(climbed.restarts).tolist()
+    scores = []
+    for row, (name, unit) in enumerate(zip(targets.names, targets.units, strict=True)):
+        best = float(responses.highest[row])
+        higher = None if unit is None else preactivations[row] > preactivations[row, unit]
+        scores.append(
+            Score(
+                objective=name,
+                unit=unit,
+                activation=values[row],
+                best_real=best,
+                ratio=values[row] / best if best > 0 else None,
+                rank=None if higher is None else int(higher.sum()) + 1,
+                predicted=opened.classes[int(probabilities[row].argmax())],
+                probability=float(probabilities[row].max()),
+                neighbours_predicted=nearest.predicted[row].item(),
+                neighbours_probability=float(nearest.probability[row]),
+                distance=float(nearest.distance[row]),
+                distance_rank=float(nearest.distance_rank[row]),
+                agreement=finite_or_none(agreement[row]),
+                survival=finite_or_none(survival[row]),
+                most_real=data.split.train[responses.most[row]].tolist(),
+                least_real=data.split.train[responses.least[row]].tolist(),
+                problem=problems[row],
+            )
+        )
+    return scores
+
+
+@dataclass(frozen=True)
+class NearestImages:
+    """What the nearest training images say of others.
+
+    Attributes
+    ----------
+    predicted : ndarray of shape (n,)
+        Class of most of the five nearest.
+    probability : ndarray of shape (n,), float64
+        Their part.
+    distance : ndarray of shape (n,), float64
+        To the nearest.
+    distance_rank : ndarray of shape (n,), float64
+        Part of the held-out images that are nearer.
+    """
+
+    predicted: NDArray[Any]
+    probability: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    distance_rank: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        images: NDArray[np.float32],
+        X: NDArray[np.uint8],
+        y: NDArray[np.int64],
+        held_out: NDArray[np.uint8],
+    ) -> "NearestImages":
+        """Compare images (n, pixels) in [0, 1] with training images and held-out ones."""
+        from sklearn.neighbors import NearestNeighbors  # not for whoever wants images only
+
+        def scale(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return pixels.astype(np.float32) / np.float32(255)
+
+        neighbours = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(X)), algorithm="brute")
+        distance, nearest = neighbours.fit(scale(X)).kneighbors(images)
+        references, _ = neighbours.kneighbors(scale(held_out[:REFERENCES]), n_neighbors=1)
+        rank = np.searchsorted(np.sort(references[:, 0]), distance[:, 0]) / len(references)
+        classes = np.unique(y)
+        votes = (y[nearest][:, :, None] == classes).mean(axis=1)
+        return cls(classes[votes.argmax(axis=1)], votes.max(axis=1), distance[:, 0], rank)
+
+
+def measure_agreement(restarts: Tensor) -> Tensor:
+    """Return the mean correlation between the images of different restarts.
+
+    Parameters
+    ----------
+    restarts : Tensor of shape (u, restarts, height, width), float32
+
+    Returns
+    -------
+    Tensor of shape (u,), float32
+        NaN where there is a single start, or an image is of one brightness.
+    """
+    rows = restarts.flatten(2)
+    rows = rows - rows.mean(dim=2, keepdim=True)
+    rows = rows / rows.norm(dim=2, keepdim=True)
+    n = rows.shape[1]
+    agreement: Tensor = ((rows @ rows.mT).sum(dim=(1, 2)) - n) / (n * (n - 1) or torch.nan)
+    return agreement
+
+
+def measure_survival(objective: Objective, images: Tensor, mean: Tensor) -> Tensor:
+    """Return the part of the values, over their mean on real images, that is left after a shift.
+
+    Parameters
+    ----------
+    objective : Objective
+    images : Tensor of shape (u, height, width), float32
+    mean : Tensor of shape (u,), float32
+
+    Returns
+    -------
+    Tensor of shape (u,), float32
+        NaN where an image does not exceed the mean.
+    """
+    reach = max(1, max(images.shape[1:]) // 14)
+    steps = [(y, x) for y in (-reach, 0, reach) for x in (-reach, 0, reach) if (y, x) != (0, 0)]
+    shifted = torch.stack([objective(shift(images, y, x)) for y, x in steps]).mean(dim=0)
+    exceeds = objective(images) - mean
+    return torch.where(exceeds > 0, (shifted - mean) / exceeds, torch.nan)
+
+
+def shift(images: Tensor, down: int, right: int) -> Tensor:
+    """Shift images (n, height, width); what comes in is 0."""
+    height, width = images.shape[1:]
+    reach = max(abs(down), abs(right))
+    padded = pad(images, (reach,) * 4)
+    moved: Tensor = padded[
+        :, reach - down : reach - down + height, reach - right : reach - right + width
+    ]
+    return moved
+
+
+def find_problems(
+    objective: Objective,
+    parameterisation: Parameterisation,
+    free: Tensor,
+    responses: Responses,
+    with_relu: Sequence[bool],
+) -> list[str | None]:
+    """Tell for every image what kept it from being a maximum.
+
+    Parameters
+    ----------
+    objective : Objective
+    parameterisation : Parameterisation
+    free : Tensor of shape (n, height, width)
+        The free numbers that were reached.
+    responses : Responses
+        Of the same objectives to real images.
+    with_relu : sequence of bool
+        Whether each is a unit with a ReLU, behind which it can be dead.
+    """
+    images = parameterisation.render(free).detach().requires_grad_()
+    values = objective(images, LEAK)
+    (gradient,) = torch.autograd.grad(values.sum(), images)
+    reachable = parameterisation.slope(torch.zeros_like(free)) > 0
+    blocked = (gradient * reachable).flatten(1).norm(dim=1) == 0
+    saturated = parameterisation.slope(free).flatten(1).amax(dim=1) < SATURATED
+    problems: list[str | None] = []
+    for row, value in enumerate(values):
+        if blocked[row]:
+            problems.append("no gradient: no pixel that may be lit moves it")
+        elif saturated[row]:
+            problems.append("saturated: every pixel is at a bound, where the gradient is lost")
+        elif with_relu[row] and responses.highest[row] <= 0:
+            problems.append(f"dead: no training image turns it on{', but this one' * bool(value > 0)}")
+        elif value < responses.mean[row] + STUCK * responses.std[row]:
+            problems.append("stuck: it excites hardly more than training images do")
+        else:
+            problems.append(None)
+    return problems

@@ -1,0 +1,238 @@
+"""What a single unit does: when it is on, what for, and what the network loses without it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mnistffn.data import Dataset, Split
+from mnistffn.inside.layer import OpenLayer
+from mnistffn.network.network import AffineLayer, propagate
+from mnistffn.progress import Progress
+from mnistffn.training.batching import as_float, as_tensor
+
+BATCH = 4096
+MOST_IMAGES = 20_000  # for means and covariances: their noise is far below what a picture shows
+MOST_OUTGOING = 10
+PREFERRED_PART = 0.5  # of the activation for the class that a unit prefers most
+
+
+@dataclass(frozen=True)
+class UnitStatistics:
+    """One unit, measured on real images.
+
+    Its *activation* is what the next layer sees: what is left after the ReLU; in the output layer the
+    probability.
+
+    Attributes
+    ----------
+    unit : int
+        Index in its layer.
+    name : str
+        How pictures call it: the class in the output layer, else the index.
+    on : float
+        Part of the training images that turn it on; in the output layer, that are read as its class.
+    dead : bool
+        Whether no training image does (of those that are looked at: the first 20,000).
+    class_means : list of float
+        Mean activation on the training images of every class.
+    prefers : list of label
+        The classes with at least half of the highest mean, highest first; none if it is dead.
+    selectivity : float in [0, 1]
+        Class selectivity index (Morcos and others, 2018): highest class mean less the mean of the
+        others', over their sum. 0: it does not care for the class; 1: one class only turns it on.
+    outgoing : list of (str, float)
+        The strongest weights to units of the next layer, by their names, batch normalisation folded in.
+    ablation : float
+        Accuracy on the held-out images that is lost when the unit is silenced: its activation is 0, in
+        the output layer its class cannot be predicted. Negative if the network is better without.
+    """
+
+    unit: int
+    name: str
+    on: float
+    dead: bool
+    class_means: list[float]
+    prefers: list[Any]
+    selectivity: float
+    outgoing: list[tuple[str, float]]
+    ablation: float
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images in rows, and the index of the class of each.
+
+    Attributes
+    ----------
+    X : Tensor of shape (n, pixels), uint8
+    targets : Tensor of shape (n,), int64
+    """
+
+    X: Tensor
+    targets: Tensor
+
+
+def label_images(
+    dataset: Dataset, split: Split, classes: Sequence[Any]
+) -> tuple[LabelledImages, LabelledImages]:
+    """Return the training part of a data set and the held-out one, 20,000 images of each at most."""
+    train, held_out = (
+        LabelledImages(
+            as_tensor(dataset.flat[rows]), as_tensor(np.searchsorted(classes, dataset.labels[rows]))
+        )
+        for rows in (split.train[:MOST_IMAGES], split.test[:MOST_IMAGES])
+    )
+    return train, held_out
+
+
+def activate(preactivations: Tensor, *, is_output: bool) -> Tensor:
+    """Return what leaves a layer: ReLU, or probabilities from logits."""
+    return preactivations.softmax(dim=1) if is_output else preactivations.relu()
+
+
+def describe_units(
+    opened: OpenLayer,
+    units: Sequence[int],
+    train: LabelledImages,
+    held_out: LabelledImages,
+    progress: Progress | None = None,
+) -> list[UnitStatistics]:
+    """Measure units of a layer.
+
+    Parameters
+    ----------
+    opened : OpenLayer
+    units : sequence of int
+    train : LabelledImages
+        For means.
+    held_out : LabelledImages
+        For what accuracy loses.
+    progress : Progress, optional
+
+    Returns
+    -------
+    list of UnitStatistics
+        In the order of ``units``.
+    """
+    layers, layer, classes = opened.layers, opened.layer, opened.classes
+    sums = torch.zeros(len(classes), len(layers[layer - 1].bias), dtype=torch.float64)
+    n_on = torch.zeros(sums.shape[1], dtype=torch.int64)
+    for X, targets in zip(train.X.split(BATCH), train.targets.split(BATCH), strict=True):
+        preactivations = propagate(layers[:layer], as_float(X))[-1]
+        activations = activate(preactivations, is_output=opened.is_output)
+        one_hot = torch.nn.functional.one_hot(targets, len(classes)).to(activations.dtype)
+        sums += one_hot.T @ activations
+        if opened.is_output:
+            n_on += torch.bincount(preactivations.argmax(dim=1), minlength=len(n_on))
+        else:
+            n_on += (preactivations > 0).sum(dim=0)
+    counts = torch.bincount(train.targets, minlength=len(classes)).clamp(min=1)
+    means = (sums / counts[:, None]).T.numpy()
+    ablations = measure_ablations(layers, layer, units, held_out, progress)
+    return [
+        UnitStatistics(
+            unit=unit,
+            name=opened.unit_names[unit],
+            on=int(n_on[unit]) / len(train.targets),
+            dead=not n_on[unit],
+            class_means=means[unit].tolist(),
+            prefers=find_preferred(means[unit], classes) if n_on[unit] else [],
+            selectivity=measure_selectivity(means[unit]),
+            outgoing=_find_outgoing(opened, unit),
+            ablation=ablation,
+        )
+        for unit, ablation in zip(units, ablations, strict=True)
+    ]
+
+
+def measure_selectivity(class_means: NDArray[np.float64]) -> float:
+    """Return the class selectivity index of mean activations (n_classes,) that are not negative.
+
+    Examples
+    --------
+    >>> measure_selectivity(np.array([3.0, 1.0, 1.0]))
+    0.5
+    """
+    highest = float(class_means.max())
+    others = (float(class_means.sum()) - highest) / (len(class_means) - 1)
+    return (highest - others) / (highest + others) if highest > 0 else 0.0
+
+
+def find_preferred(class_means: NDArray[np.float64], classes: Sequence[Any]) -> list[Any]:
+    """Return the classes with at least half of the highest mean activation, highest first.
+
+    Examples
+    --------
+    >>> find_preferred(np.array([1.0, 3.0, 2.0]), [5, 6, 7])
+    [6, 7]
+    """
+    highest = class_means.max()
+    order = np.argsort(-class_means, kind="stable")
+    return [classes[i] for i in order if class_means[i] >= PREFERRED_PART * highest > 0]
+
+
+def measure_ablations(
+    layers: Sequence[AffineLayer],
+    layer: int,
+    units: Sequence[int],
+    images: LabelledImages,
+    progress: Progress | None = None,
+) -> list[float]:
+    """Return what accuracy loses when each unit of a layer is silenced, one at a time.
+
+    Only images for which a unit is on can change, and only by what it adds to the next layer.
+    """
+    *below, logits = propagate(layers, as_float(images.X))
+    right = logits.argmax(dim=1) == images.targets
+    if layer == len(layers):
+        losses = []
+        for unit in units:
+            others = logits.clone()
+            others[:, unit] = -torch.inf
+            losses.append(int(right.sum() - (others.argmax(dim=1) == images.targets).sum()))
+        return [lost / len(right) for lost in losses]
+    activations, (_, *above) = below[layer - 1].relu(), layers[layer:]
+    upper = [*below, logits][layer]
+    losses = []
+    for done, unit in enumerate(units):
+        if progress is not None:
+            progress.step(done, len(units), "silencing one unit after the other")
+        outgoing = layers[layer].weight[:, unit]
+        losses.append(_count_lost(activations[:, unit], outgoing, upper, above, right, images))
+    return [lost / len(right) for lost in losses]
+
+
+def _count_lost(
+    activations: Tensor,
+    outgoing: Tensor,
+    upper: Tensor,
+    above: Sequence[AffineLayer],
+    right: Tensor,
+    images: LabelledImages,
+) -> int:
+    """Return how many images fewer are right without a unit's ``activations`` in ``upper``."""
+    rows = activations.nonzero().flatten()
+    changed = torch.addr(upper[rows], activations[rows], outgoing, alpha=-1)
+    if above:
+        changed = propagate(above, changed.relu_())[-1]
+    right_without = changed.argmax(dim=1) == images.targets[rows]
+    return int(right[rows].sum() - right_without.sum())
+
+
+def _find_outgoing(opened: OpenLayer, unit: int) -> list[tuple[str, float]]:
+    if opened.is_output:
+        return []
+    weights, names = opened.layers[opened.layer].weight[:, unit], opened.names[opened.layer]
+    order = weights.abs().argsort(descending=True, stable=True)[:MOST_OUTGOING].tolist()
+    return [(names[other], float(weights[other])) for other in order]
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return a number as JSON can hold it."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Choosing a network's parameters by cross-validation."""

@@ -1,0 +1,485 @@
+"""Random search over layer sizes and dropout, with cross-validation, and successive halving."""
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from math import floor, log
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, Literal, get_args
+
+import numpy as np
+from joblib import cpu_count
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV, StratifiedKFold
+
+from mnistffn.errors import DataError, MnistffnError, UsageError
+from mnistffn.progress import Progress
+from mnistffn.run.data import DataOptions, open_run_data
+from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.search.space import SearchSpace, check_tunable
+from mnistffn.search.trial import CLASSIFIER, SharedFolder, Trial, plain, shared_folder
+from mnistffn.training.classifier import FeedForwardClassifier
+from mnistffn.training.device import Device, Precision, check_precision, resolve_device
+from mnistffn.training.parameters import check_parameters
+from mnistffn.training.recipes import DEFAULT_RECIPE, TUNABLE, combine, get_recipe
+
+Strategy = Literal["random", "halving"]
+STRATEGIES = get_args(Strategy)
+FACTOR = 4  # of halving: a quarter of the candidates goes on, with four times as many images
+FEWEST_IMAGES = 100
+MAX_EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How the search goes about it.
+
+    Attributes
+    ----------
+    n_trials, n_folds : int
+        Candidates, and folds of the cross-validation of each.
+    max_epochs : int
+        Epochs of one fit, at the most.
+    recipe : str
+        One of :data:`~mnistffn.training.recipes.RECIPES`: sets what is not searched.
+    strategy : {"random", "halving"}
+        See :func:`random_search`.
+    time_limit : float or None
+        Seconds after which no fit goes on; None for no limit.
+    parameters : mapping of str to object
+        Parameters of :class:`~mnistffn.FeedForwardClassifier` that differ from the recipe's. With
+        patience, a fit is stopped early on a validation part inside its training fold; like the
+        number of epochs, it is not handed on to the training.
+    precision : {"float32", "tf32", "bf16"}
+    device : {"auto", "cpu", "cuda", "mps"}
+        In which numbers and where the candidates are trained; not handed on either.
+    n_jobs : int or None
+        Fits side by side, each in a process of its own with one thread; None for one a core.
+    seed : int or None
+        None for the seed of the run's split, or 0.
+    """
+
+    n_trials: int = 12
+    n_folds: int = 3
+    max_epochs: int = MAX_EPOCHS
+    recipe: str = DEFAULT_RECIPE
+    strategy: Strategy = "random"
+    time_limit: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    precision: Precision = "float32"
+    device: Device = "cpu"
+    n_jobs: int | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        get_recipe(self.recipe)
+        for name in set(self.parameters) - {"patience"}:
+            check_tunable(name)
+        if self.strategy not in STRATEGIES:
+            msg = f"strategy={self.strategy!r} must be one of {', '.join(STRATEGIES)}"
+            raise UsageError(msg)
+        if self.time_limit is not None and not 0 < self.time_limit < np.inf:
+            msg = f"time_limit={self.time_limit} must be above 0"
+            raise UsageError(msg)
+        for name, minimum in {"n_trials": 1, "n_folds": 2, "n_jobs": 1}.items():
+            value = getattr(self, name)
+            if value is not None and value < minimum:
+                msg = f"{name}={value} must be at least {minimum}"
+                raise UsageError(msg)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One point of the space and how it did.
+
+    Attributes
+    ----------
+    parameters : dict
+        The searched parameters.
+    accuracies : tuple of float
+        Accuracy on every fold.
+    diverged : float
+        Part of the folds in which not one epoch had a finite loss.
+    epochs, seconds : float
+        Mean over the folds.
+    n_images : int or None
+        Images that every fit was trained on, drawn from its folds; None for all of them.
+    """
+
+    parameters: dict[str, Any]
+    accuracies: tuple[float, ...]
+    diverged: float
+    epochs: float
+    seconds: float
+    n_images: int | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy over the folds."""
+        return float(np.mean(self.accuracies))
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the accuracy over the folds."""
+        return float(np.std(self.accuracies))
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search found.
+
+    Attributes
+    ----------
+    candidates : list of Candidate
+        The best one first; those that were trained on fewer images after all others.
+    n_unfinished : int
+        Candidates that time ran out for.
+    recipe : str
+    fixed : dict
+        Parameters besides the recipe that all candidates share.
+    """
+
+    candidates: list[Candidate]
+    n_unfinished: int
+    recipe: str
+    fixed: dict[str, Any]
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate with the highest mean accuracy of those trained on most images."""
+        return self.candidates[0]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The recipe and the parameters over it: what params.json hands to train."""
+        return {"recipe": self.recipe} | self.best.parameters | self.fixed
+
+
+def random_search(
+    X: NDArray[np.uint8],
+    y: NDArray[np.int64],
+    space: SearchSpace,
+    options: SearchOptions,
+    image_shape: tuple[int, int] | None = None,
+    on_fit: Callable[[int, Mapping[str, Any]], None] = lambda done, fit: None,
+) -> SearchResult:
+    """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
+
+    With ``halving``, all are trained on a small part of the images, the best quarter on four times as
+    many, and so on to a quarter of them: successive halving (Jamieson and Talwalkar, 2016), on the same
+    candidates. They are tested on whole folds: on fewer images the winner was worse.
+
+    Every fit is seeded by the same number and runs on one thread, so that neither the order nor the
+    number of processes changes a result. Processes share one copy of the images, and each is started
+    once.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, pixels), uint8
+    y : ndarray of shape (n,), int64
+    space : SearchSpace
+    options : SearchOptions
+    image_shape : (int, int) or None
+        Height and width of the images; None for square ones.
+    on_fit : callable
+        Told of every finished fit: how many are done, and the last one's parameters and scores.
+
+    Returns
+    -------
+    SearchResult
+
+    Raises
+    ------
+    DataError
+        A class has fewer images than there are folds.
+    MnistffnError
+        Time ran out before one candidate was finished.
+    """
+    classifier = make_classifier(y, space, options, image_shape)
+    deadline = time.time() + (options.time_limit or np.inf)
+    rows = np.arange(len(y))[:, None]
+    with shared_folder(X, y) as folder, _following(folder, on_fit), warnings.catch_warnings():
+        # Workers would print them raw; fits that diverged are counted instead.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
+        search = _make_search(Trial(classifier, folder, deadline=deadline), space, options, len(y))
+        results = search.fit(rows, y).cv_results_
+        fits = [json.loads(line) for line in folder.log.read_text().splitlines()]
+    searched = list(space.distributions())
+    candidates = _candidates(results, fits, searched, options.n_folds)
+    if not candidates:
+        msg = f"not one candidate was finished in {options.time_limit:g} s: allow more time"
+        raise MnistffnError(msg)
+    recipe, fixed = get_recipe(options.recipe), classifier.get_params(deep=False)
+    differs = [name for name in TUNABLE if fixed[name] != recipe[name]]
+    return SearchResult(
+        candidates,
+        options.n_trials - len({json.dumps(candidate.parameters) for candidate in candidates}),
+        options.recipe,
+        {name: fixed[name] for name in differs if name not in searched},
+    )
+
+
+def make_classifier(
+    y: NDArray[np.int64],
+    space: SearchSpace,
+    options: SearchOptions,
+    image_shape: tuple[int, int] | None,
+) -> FeedForwardClassifier:
+    """Return the classifier that candidates differ from in the searched parameters only.
+
+    Raises
+    ------
+    DataError
+        A class has fewer images than there are folds.
+    UsageError
+        A parameter is out of its range, or the device is not there.
+    """
+    classes, counts = np.unique(y, return_counts=True)
+    if counts.min() < options.n_folds:
+        rarest = classes[counts.argmin()]
+        msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
+        raise DataError(msg)
+    parameters = combine(get_recipe(options.recipe), options.parameters)
+    schedules = [parameters["schedule"], *space.further.get("schedule", [])]
+    if not parameters["patience"] and "plateau" not in schedules:
+        parameters["validation_fraction"] = 0.0  # nobody would look at it
+    parameters |= {"max_epochs": options.max_epochs, "image_shape": image_shape}
+    parameters |= {"precision": options.precision, "device": options.device}
+    classifier = FeedForwardClassifier(**parameters, n_threads=1, random_state=options.seed or 0)
+    check_parameters(classifier)
+    check_precision(options.precision, resolve_device(options.device))
+    for name, values in space.further.items():
+        for value in values:
+            check_parameters(clone(classifier).set_params(**{name: value}))
+    return classifier
+
+
+def plan_rounds(options: SearchOptions, n: int) -> list[tuple[int, int | None]]:
+    """Return how many candidates every round of a search tries, and on how many images of each fold.
+
+    Parameters
+    ----------
+    options : SearchOptions
+    n : int
+        Images of all folds.
+
+    Returns
+    -------
+    list of (int, int or None)
+        None for all images of the folds that are trained on.
+
+    Examples
+    --------
+    >>> plan_rounds(SearchOptions(n_trials=12), 54000)
+    [(12, None)]
+    >>> plan_rounds(SearchOptions(n_trials=12, strategy="halving"), 54000)
+    [(12, 2250), (3, 9000)]
+    """
+    if options.strategy == "random":
+        return [(options.n_trials, None)]
+    # Counted as scikit-learn does. The last round has a quarter of the images: that is enough to tell
+    # candidates apart, and all of them would double the time.
+    most = n - -(-n // options.n_folds)
+    n_rounds = 1 + floor(log(options.n_trials, FACTOR))
+    fewest = min(most, max(FEWEST_IMAGES, most // FACTOR**n_rounds))
+    n_rounds = min(n_rounds, 1 + floor(log(most // fewest, FACTOR)))
+    rounds, n_candidates = [], options.n_trials
+    for round_ in range(n_rounds):
+        rounds.append((n_candidates, fewest * FACTOR**round_))
+        n_candidates = -(-n_candidates // FACTOR)
+    return rounds
+
+
+def _make_search(
+    trial: Trial, space: SearchSpace, options: SearchOptions, n: int
+) -> RandomizedSearchCV | HalvingRandomSearchCV:
+    distributions = {CLASSIFIER + name: values for name, values in space.distributions().items()}
+    seed = options.seed or 0
+    common = {
+        "cv": StratifiedKFold(options.n_folds, shuffle=True, random_state=seed),
+        "n_jobs": options.n_jobs,
+        "random_state": seed,
+        "refit": False,
+        "error_score": "raise",
+    }
+    if options.strategy == "random":
+        return RandomizedSearchCV(trial, distributions, n_iter=options.n_trials, **common)
+    rounds = plan_rounds(options, n)
+    return HalvingRandomSearchCV(
+        trial,
+        distributions,
+        n_candidates=options.n_trials,
+        factor=FACTOR,
+        resource="n_images",
+        min_resources=rounds[0][1],
+        max_resources=rounds[-1][1],
+        return_train_score=False,
+        **common,
+    )
+
+
+@exclusive
+def run_search(
+    run: RunDirectory,
+    data: DataOptions,
+    space: SearchSpace,
+    options: SearchOptions,
+    progress: Progress,
+) -> SearchResult:
+    """Search on the training part of a run's data; write params.json, search.csv and search.png."""
+    from mnistffn.figures.search import draw_search
+
+    run_data = open_run_data(run, data, options.seed, progress)
+    seed = run_data.resolve_seed(options.seed)
+    options = replace(options, seed=seed, n_jobs=options.n_jobs or cpu_count())
+    device = str(resolve_device(options.device))
+    resolved = asdict(options) | {"space": asdict(space), "threads": 1, "device": device}
+    with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:
+        rounds = plan_rounds(options, len(run_data.split.train))
+        report = _Reporter(progress, sum(tried for tried, _ in rounds) * options.n_folds)
+        X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
+        result = random_search(X, y, space, options, shape, report)
+        if result.n_unfinished:
+            done = options.n_trials - result.n_unfinished
+            progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")
+        if diverged := sum(candidate.diverged > 0 for candidate in result.candidates):
+            progress.note(f"warning: training diverged for {diverged} of {options.n_trials} candidates")
+        if result.best.diverged:
+            msg = "training diverged even for the best candidate: lower the bounds of the learning rate"
+            raise MnistffnError(msg)
+        stage.write_json("params.json", _parameters(result))
+        stage.write_csv("search.csv", *_table(result))
+        stage.write_figure("search.png", draw_search(_columns(result)))
+    return result
+
+
+class _Reporter:
+    """Turns finished fits into steps of the progress."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress, self.total = progress, total
+        progress.step(0, total, "first fits under way")
+
+    def __call__(self, done: int, fit: Mapping[str, Any]) -> None:
+        tried = fit["parameters"]
+        network = f"hidden {','.join(map(str, tried['hidden']))} dropout {tried['dropout']:.2f}"
+        self.progress.step(
+            done,
+            self.total,
+            f"{network}: {fit['accuracy']:.4f} in {fit['epochs']} epochs",
+        )
+
+
+@contextmanager
+def _following(
+    folder: SharedFolder, on_fit: Callable[[int, Mapping[str, Any]], None]
+) -> Iterator[None]:
+    """Hand the lines of a folder's log to ``on_fit`` as they arrive."""
+    done = Event()
+    watcher = Thread(target=_follow, args=(folder.log, done, on_fit), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _follow(log: Path, done: Event, on_fit: Callable[[int, Mapping[str, Any]], None]) -> None:
+    count = 0
+    with log.open() as file:
+        while True:
+            last_round = done.is_set()
+            for line in iter(file.readline, ""):
+                count += 1
+                on_fit(count, json.loads(line))
+            if last_round:
+                return
+            done.wait(0.2)
+
+
+def _candidates(
+    results: Mapping[str, Any], fits: list[dict[str, Any]], searched: list[str], n_folds: int
+) -> list[Candidate]:
+    """Return the candidates of which every fold was finished, the best one first."""
+    candidates = []
+    for row, drawn in enumerate(results["params"]):
+        accuracies = tuple(float(results[f"split{fold}_test_score"][row]) for fold in range(n_folds))
+        if not np.isfinite(accuracies).all():
+            continue
+        parameters = {name: plain(drawn[CLASSIFIER + name]) for name in searched}
+        n_images = drawn.get("n_images")
+        own = [
+            fit
+            for fit in fits
+            if fit["n_images"] == n_images and parameters.items() <= fit["parameters"].items()
+        ]
+        diverged, epochs, seconds = (
+            float(np.mean([fit[name] for fit in own])) for name in ("diverged", "epochs", "seconds")
+        )
+        candidates.append(Candidate(parameters, accuracies, diverged, epochs, seconds, n_images))
+    return sorted(candidates, key=lambda candidate: (-(candidate.n_images or 0), -candidate.mean))
+
+
+def _parameters(result: SearchResult) -> dict[str, Any]:
+    best = result.best
+    accuracy = {"mean": best.mean, "std": best.std, "folds": list(best.accuracies)}
+    return result.parameters | {"cv_accuracy": accuracy}
+
+
+def _table(result: SearchResult) -> tuple[list[str], list[list[Any]]]:
+    best = result.best
+    folds = [f"fold{fold}_accuracy" for fold in range(len(best.accuracies))]
+    scores = ["mean_accuracy", "std_accuracy", *folds, "epochs", "seconds", "images"]
+    header = ["rank", *best.parameters, *scores]
+    rows = [
+        [
+            rank,
+            *(_cell(value) for value in c.parameters.values()),
+            f"{c.mean:.6f}",
+            f"{c.std:.6f}",
+            *(f"{accuracy:.6f}" for accuracy in c.accuracies),
+            f"{c.epochs:.1f}",
+            f"{c.seconds:.2f}",
+            "all" if c.n_images is None else c.n_images,
+        ]
+        for rank, c in enumerate(result.candidates, start=1)
+    ]
+    return header, rows
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _columns(result: SearchResult) -> dict[str, NDArray[Any]]:
+    """Return what the figure shows: one array per searched parameter, and the folds' accuracies.
+
+    A candidate of several rounds is shown as it did in its last.
+    """
+    last: dict[str, Candidate] = {}
+    for candidate in result.candidates:
+        last.setdefault(json.dumps(candidate.parameters), candidate)
+    candidates = list(last.values())
+    columns = {"accuracies": np.array([c.accuracies for c in candidates])}
+    for depth in range(len(candidates[0].parameters["hidden"])):
+        columns[f"hidden {depth + 1}"] = np.array([c.parameters["hidden"][depth] for c in candidates])
+    for name in candidates[0].parameters:
+        if name != "hidden":
+            values = [c.parameters[name] for c in candidates]
+            columns[name] = np.array(values if _are_numbers(values) else [str(v) for v in values])
+    return columns
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    return all(type(value) in (int, float) for value in values)

@@ -1,0 +1,119 @@
+"""What a random search draws its candidates from."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.random import RandomState
+from scipy import stats
+
+from mnistffn.errors import UsageError
+from mnistffn.training.parameters import WIDEST
+from mnistffn.training.recipes import OTHER_DROPOUT_BOUNDS, PLAIN, TUNABLE, WHOLE
+
+LOGARITHMIC = ("lr", "weight_decay")  # they span decades
+
+
+class LayerSizes:
+    """Distribution of the sizes of all hidden layers: every layer half as wide as the one below.
+
+    The first layer is uniform on ``low`` to ``high``, the second on ``low / 2`` to ``high / 2``, and so
+    on, all independent and both ends included.
+
+    Examples
+    --------
+    >>> sizes = LayerSizes(100, 500, n_layers=2).rvs(random_state=0)
+    >>> 100 <= sizes[0] <= 500, 50 <= sizes[1] <= 250
+    (True, True)
+    """
+
+    def __init__(self, low: int, high: int, n_layers: int) -> None:
+        self.layers = [
+            stats.randint(max(1, low >> depth), max(1, high >> depth) + 1) for depth in range(n_layers)
+        ]
+
+    def rvs(self, random_state: RandomState | int | None = None) -> tuple[int, ...]:
+        """Draw one size for every layer."""
+        generator = (
+            np.random.RandomState(random_state) if isinstance(random_state, int) else random_state
+        )
+        return tuple(int(layer.rvs(random_state=generator)) for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What is searched, and between which bounds.
+
+    Attributes
+    ----------
+    hidden : (int, int)
+        Bounds of the first hidden layer's size; uniform. Every further layer has half of them.
+    n_layers : int
+        Hidden layers.
+    dropout : (float, float)
+        Uniform.
+    further : mapping of str to tuple or list
+        Other parameters of the recipes: a tuple of two numbers for bounds, both included, uniform (for
+        learning rate and weight decay in the logarithm), or a list of values to choose from.
+    """
+
+    hidden: tuple[int, int] = (100, 600)
+    n_layers: int = 2
+    dropout: tuple[float, float] = OTHER_DROPOUT_BOUNDS
+    further: Mapping[str, tuple[float, float] | list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rules = {
+            "hidden": 1 <= self.hidden[0] <= self.hidden[1] <= WIDEST,
+            "dropout": 0 <= self.dropout[0] <= self.dropout[1] < 1,
+        }
+        for name, values in self.further.items():
+            check_tunable(name)
+            rules[name] = isinstance(values, list) or _are_bounds(name, values)
+        for name, holds in rules.items():
+            if not holds:
+                bounds = self.further[name] if name in self.further else getattr(self, name)
+                msg = f"{name}={bounds[0]} to {bounds[1]} are no bounds that make sense"
+                raise UsageError(msg)
+        if self.n_layers < 1:
+            msg = f"n_layers={self.n_layers} must be at least 1"
+            raise UsageError(msg)
+
+    def distributions(self) -> dict[str, Any]:
+        """Return the distribution of every parameter that is searched, by name."""
+        low, high = self.dropout
+        distributions: dict[str, Any] = {
+            "hidden": LayerSizes(*self.hidden, self.n_layers),
+            "dropout": stats.uniform(low, high - low),
+        }
+        return distributions | {name: _distribution(name, v) for name, v in self.further.items()}
+
+
+def check_tunable(name: str) -> None:
+    """Raise UsageError unless a parameter can be searched beside sizes and dropout."""
+    if name not in TUNABLE:
+        msg = f"{name} cannot be tuned like this, only {', '.join(TUNABLE)}"
+        raise UsageError(msg)
+
+
+def _are_bounds(name: str, values: tuple[float, float]) -> bool:
+    """Return whether a parameter can be drawn between two values."""
+    kinds = (int,) if name in WHOLE else (int, float)
+    if not (name in WHOLE or type(PLAIN[name]) is float) or any(type(v) not in kinds for v in values):
+        return False
+    low, high = values
+    return 0 <= low <= high < math.inf and (low > 0 or name not in LOGARITHMIC)
+
+
+def _distribution(name: str, values: tuple[float, float] | list[Any]) -> Any:
+    """Return a list as it is, and for bounds the distribution of a parameter between them."""
+    if isinstance(values, list):
+        return values
+    low, high = values
+    if name in WHOLE:
+        return stats.randint(low, high + 1)
+    if low == high:
+        return [low]
+    return stats.loguniform(low, high) if name in LOGARITHMIC else stats.uniform(low, high - low)

@@ -1,0 +1,161 @@
+"""One fit of a search: trained on images that all processes share, and told of in a log."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state
+
+from mnistffn.training.batching import as_float
+from mnistffn.training.classifier import FeedForwardClassifier
+from mnistffn.training.net import Epoch
+
+SCORED_AT_ONCE = 512  # images; twice as many take 15% longer
+CLASSIFIER = "classifier__"  # what scikit-learn puts before the names of the classifier's parameters
+
+
+@dataclass(frozen=True)
+class SharedFolder:
+    """A folder with the images and labels of a search, and the log of its fits.
+
+    The arrays are mapped into memory, so that all processes read the same copy of them.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    path: Path
+
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return images (n, pixels) and labels (n,)."""
+        # Copy on write, not read-only, which torch does not take; nobody writes.
+        images, labels = (np.load(self.path / f"{name}.npy", "c") for name in ("images", "labels"))
+        return images, labels
+
+    @property
+    def log(self) -> Path:
+        """A file with one line for every fit that has ended."""
+        return self.path / "fits.jsonl"
+
+
+@contextmanager
+def shared_folder(X: NDArray[np.uint8], y: NDArray[np.int64]) -> Iterator[SharedFolder]:
+    """Yield a temporary folder that holds images (n, pixels) and labels (n,), and an empty log."""
+    with TemporaryDirectory(prefix="mnistffn-") as path:
+        folder = SharedFolder(Path(path))
+        np.save(folder.path / "images.npy", X)
+        np.save(folder.path / "labels.npy", y)
+        folder.log.touch()
+        yield folder
+
+
+class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Fits a classifier to rows of shared images, within a time limit.
+
+    scikit-learn's searches take it for the classifier; its ``X`` are the numbers of the rows.
+
+    Parameters
+    ----------
+    classifier : FeedForwardClassifier
+    folder : SharedFolder
+    n_images : int or None
+        Train on so many of the rows only, drawn at random; None: on all of them.
+    deadline : float
+        Time (seconds since the epoch) at which training stops, and after which none begins; what was
+        not finished has the score NaN.
+    """
+
+    def __init__(
+        self,
+        classifier: FeedForwardClassifier,
+        folder: SharedFolder,
+        n_images: int | None = None,
+        deadline: float = np.inf,
+    ) -> None:
+        self.classifier = classifier
+        self.folder = folder
+        self.n_images = n_images
+        self.deadline = deadline
+
+    def fit(self, X: NDArray[np.int64], y: NDArray[np.int64]) -> Self:
+        """Train on rows ``X``, shape (n, 1); ``y`` are their labels, as in the folder."""
+        self.classes_ = np.unique(y)
+        self.is_finished_ = False
+        self.classifier_ = clone(self.classifier).set_params(on_epoch=self._check_time)
+        rows = X[:, 0] if self.n_images is None else self._draw(X[:, 0], self.n_images)
+        start = time.perf_counter()
+        if time.time() < self.deadline:
+            with suppress(_TimeIsUp):
+                self.classifier_.fit(*self.folder.read(), rows)
+                self.is_finished_ = True
+        self.seconds_ = time.perf_counter() - start
+        return self
+
+    def predict(self, X: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the most probable labels of rows ``X``, shape (n, 1).
+
+        In single precision, which takes half as long as :meth:`FeedForwardClassifier.predict`.
+        """
+        images, _ = self.folder.read()
+        network, classes = self.classifier_.module_, self.classifier_.classes_
+        with torch.inference_mode():
+            chunks = torch.from_numpy(X[:, 0]).split(SCORED_AT_ONCE)
+            units = [network(as_float(torch.from_numpy(images)[rows])).argmax(dim=1) for rows in chunks]
+        return np.asarray(classes[torch.cat(units).numpy()])
+
+    def score(self, X: NDArray[np.int64], y: NDArray[np.int64], sample_weight: None = None) -> float:
+        """Return the accuracy, or NaN where time ran out, and append a line about the fit to the log.
+
+        The log is how worker processes tell the searching one that a fit has ended: a short line
+        appended to a file arrives whole, whoever else writes.
+        """
+        if not self.is_finished_:
+            return np.nan
+        accuracy = float(super().score(X, y))
+        fit = {
+            "parameters": _describe(self.classifier_),
+            "n_images": self.n_images,
+            "accuracy": accuracy,
+            "diverged": self.classifier_.best_epoch_ == 0,
+            "epochs": len(self.classifier_.history_),
+            "seconds": self.seconds_,
+        }
+        with self.folder.log.open("a") as file:
+            file.write(json.dumps(fit) + "\n")
+        return accuracy
+
+    def _draw(self, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+        generator = check_random_state(self.classifier.random_state)
+        return np.asarray(rows if n >= len(rows) else generator.permutation(rows)[:n])
+
+    def _check_time(self, _: Epoch) -> None:
+        if time.time() >= self.deadline:
+            raise _TimeIsUp
+
+
+class _TimeIsUp(Exception):
+    """Ends a fit from within."""
+
+
+def _describe(classifier: FeedForwardClassifier) -> dict[str, Any]:
+    """Return a classifier's parameters as plain values that JSON can hold."""
+    parameters = classifier.get_params(deep=False)
+    del parameters["on_epoch"]
+    return {name: plain(value) for name, value in parameters.items()}
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy scalars as Python's, and tuples as lists."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return list(value) if isinstance(value, tuple) else value

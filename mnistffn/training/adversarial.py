@@ -1,0 +1,123 @@
+"""Adversarial images: the worst that a bounded change of an image's pixels does to a network.
+
+Single-step training with a uniform start is after Wong, Rice and Kolter (2020), projected gradient
+descent (PGD) after Madry and others (2018).
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mnistffn.network.network import FeedForwardNetwork
+
+Norm = Literal["linf", "l2"]
+TINY = 1e-30
+
+
+class Adversary(NamedTuple):
+    """What an attack may do.
+
+    Attributes
+    ----------
+    strength : float or Tensor of shape (n,)
+        Largest change, for all images or for each; pixels are in [0, 1].
+    norm : {"linf", "l2"}
+        How a change is measured: by the pixel that changes most, or by its Euclidean length.
+    n_steps : int
+        Steps of gradient ascent.
+    """
+
+    strength: float | Tensor
+    norm: Norm = "linf"
+    n_steps: int = 1
+
+
+def attack(
+    network: FeedForwardNetwork, images: Tensor, targets: Tensor, adversary: Adversary
+) -> Tensor:
+    """Change images within a ball so that the network's loss grows.
+
+    The start is uniform in the ball; every step goes in the direction of the cross-entropy's gradient
+    (L2) or of its sign (L-infinity), and back into the ball and into [0, 1]. A single step is 1.25
+    strengths long, one of K steps 2.5 / K, so that they reach across the ball.
+
+    Parameters
+    ----------
+    network : FeedForwardNetwork
+        Is taken in evaluation mode and left in the mode that it was in: in training mode the gradient
+        would be that of another network, with this batch's statistics and dropout.
+    images : Tensor of shape (n, pixels), float32 in [0, 1]
+    targets : Tensor of shape (n,), int64
+    adversary : Adversary
+
+    Returns
+    -------
+    Tensor of shape (n, pixels), float32 in [0, 1]
+    """
+    strength = adversary.strength
+    if isinstance(strength, Tensor):
+        radius = strength.to(images)[:, None]
+    else:  # made on the images' device, which would have to wait for a copy
+        radius = images.new_full((1, 1), strength)
+    step = radius * (1.25 if adversary.n_steps == 1 else 2.5 / adversary.n_steps)
+    adversaries = _draw(images, adversary.norm).mul_(radius).add_(images).clamp_(0, 1)
+    was_training = network.training
+    network.eval()
+    for _ in range(adversary.n_steps):
+        leaf = adversaries.requires_grad_()
+        (gradient,) = torch.autograd.grad(_measure_loss(network(leaf), targets).sum(), leaf)
+        # In place: fresh memory for every batch takes longer than the arithmetic.
+        change = _direct(gradient, adversary.norm).mul_(step).add_(leaf.detach()).sub_(images)
+        adversaries = _project(change, radius, adversary.norm).add_(images).clamp_(0, 1)
+    network.train(was_training)
+    return adversaries
+
+
+def _measure_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return what an attack raises, (n,): the other classes' log-sum-exp less the target's logit.
+
+    Its gradient has the direction of the cross-entropy's, but does not vanish where the network is so
+    sure that the probability of the target is rounded to 1.
+    """
+    column = targets[:, None]
+    others = logits.scatter(1, column, -torch.inf).logsumexp(dim=1)
+    return others - logits.gather(1, column)[:, 0]
+
+
+def accuracy_under_attack(
+    network: FeedForwardNetwork, images: Tensor, targets: Tensor, adversary: Adversary
+) -> float:
+    """Return the part of the images that the network still classifies rightly after one attack."""
+    adversaries = attack(network, images, targets, adversary)
+    return float(is_right(network, adversaries, targets).double().mean())
+
+
+def is_right(network: FeedForwardNetwork, images: Tensor, targets: Tensor) -> Tensor:
+    """Return which images (n, pixels) a network in evaluation mode classifies rightly, (n,), bool."""
+    with torch.inference_mode():
+        return network(images).argmax(dim=1) == targets  # type: ignore[no-any-return]
+
+
+def _draw(images: Tensor, norm: Norm) -> Tensor:
+    """Return changes that are uniform in the ball of radius 1."""
+    if norm == "linf":
+        return torch.empty_like(images).uniform_(-1, 1)
+    lengths = torch.rand(len(images), 1, device=images.device) ** (1 / images.shape[1])
+    return _direct(torch.randn_like(images), norm).mul_(lengths)
+
+
+def _direct(gradient: Tensor, norm: Norm) -> Tensor:
+    """Replace gradients by the steepest changes of size 1."""
+    if norm == "linf":
+        return gradient.sign_()
+    lengths: Tensor = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
+    return gradient.div_(lengths.clamp_min_(TINY))
+
+
+def _project(change: Tensor, radius: Tensor, norm: Norm) -> Tensor:
+    """Shrink changes into the ball."""
+    if norm == "linf":
+        return change.clamp_(-radius, radius)
+    lengths: Tensor = torch.linalg.vector_norm(change, dim=1, keepdim=True)
+    return change.mul_((radius / lengths.clamp_min_(TINY)).clamp_max_(1))

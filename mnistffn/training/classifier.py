@@ -1,0 +1,371 @@
+"""The scikit-learn classifier that holds a skorch net."""
+
+import math
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from os import PathLike
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mnistffn.errors import RunDirectoryError, UsageError
+from mnistffn.network.modelfile import Model, read_model, write_model
+from mnistffn.network.network import FeedForwardNetwork
+from mnistffn.network.seeding import seeded
+from mnistffn.training.adversarial import Adversary, Norm
+from mnistffn.training.augment import Distortion, Strengths
+from mnistffn.training.batching import Part, as_float, as_tensor, batch_sizes
+from mnistffn.training.device import Device, Precision, check_precision, computing, resolve_device
+from mnistffn.training.epochs import train_epochs
+from mnistffn.training.net import Epoch, Schedule, TrainingNet
+from mnistffn.training.parameters import check_parameters, get_strengths
+
+PREDICTION_BATCH = 4096
+
+
+class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A batch-normalised feed-forward network with dropout, trained on images as they are or modified.
+
+    Inputs are float32 as they are, or uint8 images, which are scaled to [0, 1] batch by batch. The
+    loss is the negative log-likelihood of the softmax, the optimizer Adam with decoupled weight decay
+    (AdamW; Loshchilov and Hutter, 2019), which without weight decay is Adam (Kingma and Ba, 2015).
+
+    Parameters
+    ----------
+    hidden : sequence of int, default=(360, 187)
+        Units of every hidden layer.
+    dropout, input_dropout : float in [0, 1), default=0.0
+        Dropout after every hidden layer, and of the inputs.
+    lr : float, default=1e-2
+        Learning rate, the highest one of a schedule.
+    schedule : {"one-cycle", "plateau", "constant"}, default="one-cycle"
+        How it changes: see :class:`~mnistffn.training.net.TrainingNet`.
+    weight_decay : float, default=0.0
+        Decoupled weight decay.
+    label_smoothing : float in [0, 1), default=0.0
+        Part of the target that is spread over all classes (Szegedy and others, 2016).
+    ema_decay : float in [0, 1), default=0.0
+        Decay at every step of a moving average of the weights, which is kept; 0: none.
+    batch_size : int or None, default=None
+        Images of one step; None for a fiftieth of the training images, but from 32 to 512.
+    max_epochs : int, default=20
+        Passes over the training part, at the most.
+    patience : int, default=0
+        Epochs without a lower validation loss after which training stops; the weights of the best
+        epoch are kept. 0 trains for ``max_epochs`` and keeps the last.
+    validation_fraction : float in [0, 1), default=0.1
+        Part of ``X`` that is not trained on but measured after every epoch, the classes in proportion.
+    adversarial : float, default=0.0
+        Trains on adversarial images, which differ by this much; inputs must be in [0, 1]. 0: on the
+        images as they are. See :func:`~mnistffn.training.adversarial.attack`.
+    adversarial_norm : {"linf", "l2"}, default="linf"
+        How the difference is measured: the largest of a pixel, or the Euclidean length.
+    adversarial_steps : int, default=1
+        Steps that make an adversarial image. One is enough for small strengths.
+    augment : bool, default=False
+        Distorts the images of every batch at random. 0 is what lies outside of an image.
+    rotation, scaling, shear, shift, elastic, elastic_width : float
+        How far: see :class:`~mnistffn.training.augment.Strengths`.
+    image_shape : (int, int) or None, default=None
+        Height and width of the images that ``X`` holds in its rows; None for square ones.
+    precision : {"float32", "tf32", "bf16"}, default="float32"
+        Numbers in which the matrix products of the training are taken: see
+        :func:`~mnistffn.training.device.mixed`. Predictions do not depend on it.
+    device : {"auto", "cpu", "cuda", "mps"}, default="cpu"
+        Where it is trained; ``auto`` is a GPU where there is one. The fitted network is on the CPU.
+    n_threads : int or None, default=None
+        Threads of torch while it trains; None keeps those that are set.
+    random_state : int, RandomState or None, default=None
+        Seeds the validation part, the initial weights, the order of the images, their modification and
+        dropout.
+    on_epoch : callable or None, default=None
+        Called with the :class:`~mnistffn.training.net.Epoch` that has just ended.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Features of ``X``, for images the pixels.
+    history_ : list of Epoch
+        One entry an epoch.
+    best_epoch_ : int
+        The epoch whose weights were kept; 0 if not one of them was finite.
+    net_ : skorch.NeuralNet
+        The net that was trained; not there after :meth:`load`.
+    module_ : FeedForwardNetwork
+        The fitted network: float32 (n, n_features) in, logits (n, n_classes) out.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = FeedForwardClassifier(hidden=(32,), augment=True, random_state=0)
+    >>> classifier.fit(X / 16, y).predict(X[:3] / 16)
+    array([0, 1, 2])
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (360, 187),
+        *,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+        lr: float = 1e-2,
+        schedule: Schedule = "one-cycle",
+        weight_decay: float = 0.0,
+        label_smoothing: float = 0.0,
+        ema_decay: float = 0.0,
+        batch_size: int | None = None,
+        max_epochs: int = 20,
+        patience: int = 0,
+        validation_fraction: float = 0.1,
+        adversarial: float = 0.0,
+        adversarial_norm: Norm = "linf",
+        adversarial_steps: int = 1,
+        augment: bool = False,
+        rotation: float = Strengths.rotation,
+        scaling: float = Strengths.scaling,
+        shear: float = Strengths.shear,
+        shift: float = Strengths.shift,
+        elastic: float = Strengths.elastic,
+        elastic_width: float = Strengths.elastic_width,
+        image_shape: tuple[int, int] | None = None,
+        precision: Precision = "float32",
+        device: Device = "cpu",
+        n_threads: int | None = None,
+        random_state: int | RandomState | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> None:
+        self.hidden = hidden
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.lr = lr
+        self.schedule = schedule
+        self.weight_decay = weight_decay
+        self.label_smoothing = label_smoothing
+        self.ema_decay = ema_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.adversarial = adversarial
+        self.adversarial_norm = adversarial_norm
+        self.adversarial_steps = adversarial_steps
+        self.augment = augment
+        self.rotation = rotation
+        self.scaling = scaling
+        self.shear = shear
+        self.shift = shift
+        self.elastic = elastic
+        self.elastic_width = elastic_width
+        self.image_shape = image_shape
+        self.precision = precision
+        self.device = device
+        self.n_threads = n_threads
+        self.random_state = random_state
+        self.on_epoch = on_epoch
+
+    def fit(self, X: ArrayLike, y: ArrayLike, rows: NDArray[np.int64] | None = None) -> Self:
+        """Train the network from new weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), float32 or uint8
+            It is not copied if it is an array of one of these types and may be written to.
+        y : array-like of shape (n,)
+            Labels, numbers or strings, of at least two classes.
+        rows : ndarray of shape (n_rows,), int64, or None, default=None
+            Train on these rows of ``X`` and ``y`` only.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        UsageError
+            A parameter is out of its range, or there is no such device. It is a ValueError too.
+        ValueError
+            ``X`` or ``y`` is not fit for training: NaN, one class only, too few rows.
+
+        Warns
+        -----
+        ConvergenceWarning
+            The loss became infinite or NaN, and training stopped there.
+        CatastrophicOverfittingWarning
+            Adversarial training learned to defeat its own attack only, and stopped there.
+        """
+        check_parameters(self)
+        device = resolve_device(self.device)
+        check_precision(self.precision, device)
+        X, targets, rows = self._check_training_data(X, y, rows)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        train, valid = self._hold_out(targets, rows, seed)
+        with seeded(seed, self.n_threads, device), computing(self.precision):
+            data = as_tensor(X).to(device), as_tensor(targets).to(device)
+            parts = (
+                Part(*data, as_tensor(train).to(device)),
+                None if valid is None else Part(*data, as_tensor(valid).to(device)),
+            )
+            self.net_ = self._make_net(len(train), device).initialize()
+            self.module_: FeedForwardNetwork = self.net_.module_
+            self.history_, self.best_epoch_ = train_epochs(
+                self.net_, parts, self.patience, self.on_epoch
+            )
+            self.module_.cpu()
+        return self
+
+    def make_distortion(self) -> Distortion | None:
+        """Return what distorts the images in training, or None where they stay as they are.
+
+        Raises
+        ------
+        UsageError
+            The classifier's rows are not images of ``image_shape``.
+        """
+        if not self.augment:
+            return None
+        side = math.isqrt(self.n_features_in_)
+        height, width = self.image_shape or (side, side)
+        if height * width != self.n_features_in_:
+            what = f"image_shape={self.image_shape!r}" if self.image_shape else "a square image"
+            msg = f"augment=True needs images, but {self.n_features_in_} features are not {what}"
+            raise UsageError(msg)
+        return Distortion((height, width), get_strengths(self))
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the probability of every class.
+
+        Computed in double precision: in single precision the last digits of an image's probabilities
+        depend on the images beside it in the batch.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features), float32 or uint8
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), float64
+            Softmax of the logits, the classes in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        rows: NDArray[Any] = validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
+        network = deepcopy(self.module_).double().eval()
+        with torch.inference_mode():
+            batches = as_tensor(rows).split(PREDICTION_BATCH)
+            logits = torch.cat([network(as_float(batch).double()) for batch in batches])
+            return np.asarray(logits.softmax(dim=1).numpy())
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the most probable label of every row, an ndarray of shape (n,)."""
+        probabilities = self.predict_proba(X)
+        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def save(self, path: str | PathLike[str] | BinaryIO) -> None:
+        """Write weights, architecture and parameters to ``path`` (usually ``model.pt``).
+
+        The file holds tensors and plain values only: ``torch.load(path, weights_only=True)`` reads it.
+        """
+        parameters = self.get_params(deep=False)
+        del parameters["on_epoch"]
+        if isinstance(self.random_state, RandomState):
+            parameters["random_state"] = None
+        check_is_fitted(self)
+        write_model(path, Model(self.module_, self.classes_, parameters))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Self:
+        """Read a fitted classifier that :meth:`save` has written.
+
+        Raises
+        ------
+        RunDirectoryError
+            There is no such file, or it is not a model of this program.
+        """
+        model = read_model(path)
+        try:
+            classifier = cls(**model.parameters)
+            check_parameters(classifier)
+        except (TypeError, UsageError) as error:
+            msg = f"{path} is damaged ({error}): run mnistffn train again"
+            raise RunDirectoryError(msg) from error
+        classifier.classes_ = model.classes
+        classifier.n_features_in_ = model.network.widths[0]
+        classifier.history_ = []
+        classifier.best_epoch_ = 0
+        classifier.module_ = model.network
+        return classifier
+
+    def _check_training_data(
+        self, X: ArrayLike, y: ArrayLike, rows: NDArray[np.int64] | None
+    ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+        inputs, labels = validate_data(self, X, y, dtype=[np.float32, np.uint8])
+        check_classification_targets(labels)
+        if self.adversarial and inputs.dtype != np.uint8 and (inputs.min() < 0 or inputs.max() > 1):
+            found = f"it reaches from {inputs.min()} to {inputs.max()}"
+            msg = f"adversarial={self.adversarial} needs X in [0, 1], but {found}"
+            raise ValueError(msg)
+        rows = np.arange(len(labels)) if rows is None else rows
+        self.classes_ = np.unique(labels[rows])
+        if len(self.classes_) < 2:
+            msg = f"training needs at least two classes, but y holds one class: {self.classes_[0]!r}"
+            raise ValueError(msg)
+        targets = np.zeros(len(labels), np.int64)
+        targets[rows] = np.searchsorted(self.classes_, labels[rows])
+        return inputs, targets, rows
+
+    def _hold_out(
+        self, targets: NDArray[np.int64], rows: NDArray[np.int64], seed: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """Return the rows to train on and, if there is one, those of the validation part."""
+        n = len(rows)
+        if not self.validation_fraction:
+            return rows, None
+        n_valid = math.ceil(self.validation_fraction * n)
+        if n - n_valid < 2:
+            msg = (
+                f"n_samples={n} leaves {n - n_valid} to train on with "
+                f"validation_fraction={self.validation_fraction}: at least 2 are needed"
+            )
+            raise UsageError(msg)
+        classes = targets[rows]
+        rare = np.bincount(classes).min() < 2 or min(n_valid, n - n_valid) < len(self.classes_)
+        train, valid = train_test_split(
+            rows, test_size=n_valid, stratify=None if rare else classes, random_state=seed
+        )
+        return train, valid
+
+    def _make_net(self, n_train: int, device: torch.device) -> TrainingNet:
+        batch_size = self.batch_size or min(512, max(32, n_train // 50))
+        adversary = Adversary(self.adversarial, self.adversarial_norm, self.adversarial_steps)
+        return TrainingNet(
+            module__n_features=self.n_features_in_,
+            module__hidden=tuple(self.hidden),
+            module__n_classes=len(self.classes_),
+            module__dropout=self.dropout,
+            module__input_dropout=self.input_dropout,
+            criterion__label_smoothing=self.label_smoothing,
+            lr=self.lr,
+            optimizer__weight_decay=self.weight_decay,
+            optimizer__fused=True,
+            schedule=self.schedule,
+            # Before patience is used up, so that a smaller learning rate has its chance.
+            plateau_epochs=max(1, self.patience // 2) if self.patience else 5,
+            n_steps=self.max_epochs * len(batch_sizes(n_train, batch_size)),
+            ema_decay=self.ema_decay,
+            batch_size=batch_size,
+            max_epochs=self.max_epochs,
+            distortion=self.make_distortion(),
+            adversary=adversary if self.adversarial else None,
+            precision=self.precision,
+            device=device,
+        )

@@ -1,0 +1,209 @@
+"""Training the final network on the whole training part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mnistffn.errors import MnistffnError, RunDirectoryError, UsageError
+from mnistffn.network.seeding import seeded
+from mnistffn.progress import Progress
+from mnistffn.run.data import DataOptions, open_run_data
+from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.training.augment import Distortion
+from mnistffn.training.batching import as_float, as_tensor
+from mnistffn.training.classifier import FeedForwardClassifier
+from mnistffn.training.device import Device, Precision, check_precision, resolve_device
+from mnistffn.training.net import Epoch
+from mnistffn.training.parameters import check_parameters
+from mnistffn.training.recipes import DEFAULT_RECIPE, combine, get_recipe
+
+SHOWN = 24  # images of the picture of an augmented batch
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a user says about training.
+
+    Attributes
+    ----------
+    recipe : str or None
+        One of :data:`~mnistffn.training.recipes.RECIPES`; None for that of the search, or else the
+        default.
+    parameters : mapping of str to object
+        Parameters of :class:`~mnistffn.FeedForwardClassifier` that differ from the recipe's.
+    precision : {"float32", "tf32", "bf16"}
+    device : {"auto", "cpu", "cuda", "mps"}
+        In which numbers and where to train.
+    n_threads : int or None
+        Threads of torch; None for as many as torch takes.
+    seed : int or None
+        None for the seed of the run's split.
+    """
+
+    recipe: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    precision: Precision = "float32"
+    device: Device = "cpu"
+    n_threads: int | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        get_recipe(self.recipe or DEFAULT_RECIPE)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The trained classifier, the recipe that it was trained by and the resolved parameters."""
+
+    classifier: FeedForwardClassifier
+    recipe: str
+    parameters: dict[str, Any]
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch whose weights were kept."""
+        best: Epoch = self.classifier.history_[self.classifier.best_epoch_ - 1]
+        return best
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that all epochs took."""
+        return float(sum(epoch.seconds for epoch in self.classifier.history_))
+
+
+@exclusive
+def run_train(
+    run: RunDirectory, data: DataOptions, options: TrainOptions, progress: Progress
+) -> TrainResult:
+    """Train on the training part of a run's data; write model.pt, history.csv and curves.png.
+
+    With augmentation, also augmented.png.
+
+    Raises
+    ------
+    RunDirectoryError
+        There is no params.json, and the options do not say how large the layers are.
+    MnistffnError
+        Training diverged.
+    """
+    from mnistffn.figures.train import draw_augmented, draw_curves
+
+    device = resolve_device(options.device)
+    check_precision(options.precision, device)
+    recipe, parameters, from_search = _resolve(run, options, progress)
+    reads = ["params.json"] if from_search else []
+    classifier = FeedForwardClassifier(**parameters)
+    check_parameters(classifier)
+    run_data = open_run_data(run, data, options.seed, progress)
+    run.warn_if_stale(reads, run_data.record)
+    seed = run_data.resolve_seed(options.seed)
+    threads = options.n_threads or torch.get_num_threads()
+    shape = run_data.dataset.image_shape
+    classifier.set_params(random_state=seed, n_threads=threads, image_shape=shape)
+    computing = {"precision": options.precision, "device": str(device)}
+    classifier.set_params(**computing)
+    resolved = {"recipe": recipe} | parameters | {"seed": seed, "threads": threads} | computing
+    with run.stage(
+        "train", command="train", options=resolved, reads=reads, data=run_data.record
+    ) as stage:
+        classifier.set_params(on_epoch=_Reporter(progress, classifier.max_epochs))
+        dataset, rows = run_data.dataset, run_data.split.train
+        classifier.fit(dataset.flat, dataset.labels, rows)
+        if not classifier.best_epoch_:
+            msg = f"training diverged and left nothing to keep: lower the learning rate {classifier.lr}"
+            raise MnistffnError(msg)
+        stage.options["best_epoch"] = classifier.best_epoch_
+        stage.write("model.pt", classifier.save)
+        stage.write_csv("history.csv", Epoch._fields, [_row(epoch) for epoch in classifier.history_])
+        stage.write_figure("curves.png", draw_curves(_columns(classifier), classifier.best_epoch_))
+        if distortion := classifier.make_distortion():
+            before, after = _distort_some(distortion, dataset.flat[rows[:SHOWN]], seed)
+            stage.write_figure("augmented.png", draw_augmented(before, after))
+    return TrainResult(classifier, recipe, parameters)
+
+
+def _resolve(
+    run: RunDirectory, options: TrainOptions, progress: Progress
+) -> tuple[str, dict[str, Any], bool]:
+    """Return the recipe's name, the classifier's parameters, and whether some come from the search.
+
+    What was searched by one recipe is of no use to another, but for the sizes of the layers.
+    """
+    given = dict(options.parameters)
+    searched = _read_parameters(run) if (run.path / "params.json").exists() else {}
+    searched_by = searched.pop("recipe", DEFAULT_RECIPE)
+    name = options.recipe or searched_by
+    recipe = get_recipe(name)
+    if name == searched_by:
+        parameters = combine(recipe, searched)
+    else:
+        if searched:
+            taken = "none of it" if "hidden" in recipe else "the sizes of the layers only"
+            progress.note(f"params.json is of recipe {searched_by}: recipe {name} takes {taken}")
+        searched = {"hidden": searched["hidden"]} if "hidden" in set(searched) - set(recipe) else {}
+        parameters = searched | recipe
+    if "hidden" not in parameters | given:
+        remedy = "run mnistffn search first, or give --hidden 360,187"
+        msg = f"{run.path / 'params.json'} is missing: {remedy}"
+        raise RunDirectoryError(msg)
+    parameters = combine(parameters, given)
+    return name, parameters | {"hidden": tuple(parameters["hidden"])}, not set(searched) <= set(given)
+
+
+def _read_parameters(run: RunDirectory) -> dict[str, Any]:
+    """Return the recipe and the parameters of params.json, which a user may have edited."""
+    content = run.read_json("params.json")
+    parameters = {
+        name: value for name, value in content.items() if name not in ("schema", "cv_accuracy")
+    }
+    try:
+        recipe = get_recipe(parameters.get("recipe", DEFAULT_RECIPE))
+        tuned = {name: value for name, value in parameters.items() if name != "recipe"}
+        check_parameters(FeedForwardClassifier(**combine(recipe, tuned)))
+    except (TypeError, UsageError) as error:
+        msg = f"{run.path / 'params.json'} is damaged ({error}): run mnistffn search again"
+        raise RunDirectoryError(msg) from error
+    return parameters
+
+
+def _distort_some(
+    distortion: Distortion, X: NDArray[np.uint8], seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return some images as they are and distorted, both of shape (n, height, width) in [0, 1]."""
+    images = as_float(as_tensor(X))
+    with seeded(seed):
+        distorted = distortion(images)
+    before, after = (rows.view(-1, *distortion.image_shape).numpy() for rows in (images, distorted))
+    return before, after
+
+
+class _Reporter:
+    """Turns epochs into steps of the progress."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self.progress, self.total = progress, total
+        progress.step(0, total, "training")
+
+    def __call__(self, epoch: Epoch) -> None:
+        message = f"loss {epoch.train_loss:.4f}"
+        if not isnan(epoch.valid_loss):
+            message += f", validation {epoch.valid_loss:.4f} accuracy {epoch.valid_accuracy:.4f}"
+        if not isnan(epoch.pgd_accuracy):
+            message += f", under PGD {epoch.pgd_accuracy:.4f}"
+        self.progress.step(epoch.epoch, self.total, message)
+
+
+def _row(epoch: Epoch) -> list[Any]:
+    return [epoch.epoch, *(f"{value:.6g}" for value in epoch[1:])]
+
+
+def _columns(classifier: FeedForwardClassifier) -> dict[str, NDArray[np.float64]]:
+    return {
+        name: np.array([getattr(epoch, name) for epoch in classifier.history_])
+        for name in Epoch._fields
+    }

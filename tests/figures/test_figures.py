@@ -1,0 +1,294 @@
+"""What a person would see: nothing cut off, nothing on top of something else, images upright."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib import colormaps, rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.text import Text
+from PIL import Image
+
+from mnistffn.figures.card import draw_card
+from mnistffn.figures.evaluate import draw_confusion, draw_examples
+from mnistffn.figures.fields import draw_fields, find_bound
+from mnistffn.figures.maximize import draw_ascent, draw_maximized, find_range
+from mnistffn.figures.mosaic import Tiles, draw_mosaic
+from mnistffn.figures.robustness import draw_adversaries, draw_robustness
+from mnistffn.figures.search import draw_search
+from mnistffn.figures.train import draw_augmented, draw_curves
+from mnistffn.run.directory import RunDirectory, Stage
+
+generator = np.random.default_rng(0)
+
+
+SCORE = {
+    "activation": 1234.5, "best_real": 1000.1, "ratio": 1.23, "rank": 360, "predicted": 9,
+    "probability": 1.0, "neighbours_predicted": 8, "neighbours_probability": 0.4, "distance": 12.3,
+    "distance_rank": 0.998, "agreement": -0.97, "survival": 0.88,
+}  # fmt: skip
+PROBLEM = "not reached: a training image excites it more"
+KINDS = ("filter", "gradient", "average", "pattern")
+
+
+def maximized(n: int, side: int = 28) -> Figure:
+    scores = [
+        SCORE | {"objective": str(unit), "problem": (None, PROBLEM)[unit % 2]} for unit in range(n)
+    ]
+    names = ("maximizing", "most 1", "most 2", "least 1", "least 2")
+    rows = {name: generator.random((n, side, side), np.float32) for name in names}
+    return draw_maximized(rows, scores, "Maximizing images")
+
+
+def describe(unit: int, kinds=KINDS) -> dict[str, object]:
+    return {
+        "name": str(unit), "prefers": [9, 8, 7, 6, 5], "on": 0.999, "dead": False, "selectivity": 0.55,
+        "ablation": -0.1234, "outgoing": [("359", -12.34), ("9", 1.5)], "unit": unit,
+        "class_means": list(range(10)), "r2": dict.fromkeys(kinds, -0.004) | {"pattern": None},
+    }  # fmt: skip
+
+
+def fields(n: int, side: int = 28, kinds=KINDS) -> Figure:
+    images = {kind: generator.normal(size=(n, side, side)).astype(np.float32) for kind in kinds}
+    if "pattern" in kinds:
+        images["pattern_image"] = generator.random((n, side, side), np.float32)
+    lit = generator.random((side, side)) > 0.2
+    units = [describe(unit, kinds) for unit in range(n)]
+    return draw_fields(images, lit, units, "Receptive fields, layer 1 of 784-360-10")
+
+
+def card(*, is_output: bool = False, n_classes: int = 10) -> Figure:
+    arrays = {kind: generator.normal(size=(28, 28)).astype(np.float32) for kind in KINDS}
+    arrays |= {"lit": np.ones((28, 28)), "maximizing": generator.random((28, 28), np.float32)}
+    arrays |= {name: generator.random((8, 28, 28), np.float32) for name in ("most_real", "least_real")}
+    content = describe(17) | {"class_means": range(n_classes), "prefers": list(range(n_classes))[::-1]}
+    content |= {"classes": list(range(n_classes)), "score": SCORE | {"problem": PROBLEM}}
+    return draw_card(arrays, content | {"outgoing": []} if is_output else content, "Unit 17 of layer 2")
+
+
+def examples(n: int = 12) -> Figure:
+    probabilities = generator.dirichlet(np.ones(10), n)
+    images = generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+    kinds = {
+        "sure and right": np.arange(4),
+        "unsure and right": np.arange(4, 8),
+        "sure and wrong": np.arange(0),
+        "most spread out": np.arange(8, n),
+    }
+    names = [str(label) for label in range(10)]
+    return draw_examples(images, 59000 + np.arange(n), np.arange(n) % 10, probabilities, names, kinds)
+
+
+def search(n: int = 12) -> Figure:
+    columns = {
+        "accuracies": 0.97 + 0.01 * generator.random((n, 3)),
+        "hidden 1": generator.integers(100, 600, n),
+        "hidden 2": generator.integers(50, 300, n),
+        "dropout": generator.random(n),
+        "lr": 10 ** generator.uniform(-4, -2, n),
+        "weight_decay": 10 ** generator.uniform(-4, -2, n),
+    }
+    return draw_search(columns)
+
+
+def curves(n: int = 50) -> Figure:
+    falling = np.exp(-np.arange(n) / 10) + 0.01
+    history = {"train_loss": falling, "valid_loss": falling + 0.02, "valid_accuracy": 1 - falling / 3}
+    history |= {"attack_accuracy": 0.95 - falling / 3, "pgd_accuracy": 0.9 - falling / 2}
+    history["epoch"] = np.arange(n) + 1
+    return draw_curves(history, min(30, n))
+
+
+def robustness(norm: str) -> Figure:
+    smallest = np.append(generator.gamma(9, 0.01, 400), [0, 0, np.inf])
+    strengths = np.array([0.05, 0.1])
+    accuracies = np.array([np.mean(smallest > strength) for strength in strengths])
+    return draw_robustness(strengths, accuracies, smallest, norm)
+
+
+def adversaries(n: int = 10) -> Figure:
+    images = generator.random((n, 28, 28)).astype(np.float32)
+    captions = [(f"{label} (1.00)", f"{label} (0.51)") for label in range(n)]
+    return draw_adversaries(images, images[::-1], captions, 0.123, "linf")
+
+
+def confusion(n: int = 10) -> Figure:
+    return draw_confusion(
+        np.diag(np.full(n, 6000)) + generator.poisson(3, (n, n)), list(map(str, range(n)))
+    )
+
+
+FIGURES = {
+    "robustness": lambda: robustness("linf"),
+    "robustness in L2": lambda: robustness("l2"),
+    "adversaries": adversaries,
+    "adversaries of two classes": lambda: adversaries(2),
+    "no adversaries": lambda: adversaries(0),
+    "augmented": lambda: draw_augmented(np.ones((28, 8, 8), "f"), np.ones((28, 8, 8), "f")),
+    "card": card,
+    "card of 120 classes": lambda: card(n_classes=120),
+    "card of an output": lambda: card(is_output=True),
+    "fields 1": lambda: fields(1),
+    "fields 12": lambda: fields(12),
+    "fields 13": lambda: fields(13),
+    "fields 60": lambda: fields(60),
+    "fields 100 of one kind": lambda: fields(100, kinds=("average",)),
+    "fields 20 of three kinds": lambda: fields(20, kinds=("filter", "gradient", "average")),
+    "fields 10": lambda: fields(10),
+    "fields 187": lambda: fields(187),
+    "fields 360": lambda: fields(360),
+    "fields 5 of 8 by 8": lambda: fields(5, 8),
+    "maximize 1": lambda: maximized(1),
+    "maximize 10": lambda: maximized(10),
+    "maximize 12": lambda: maximized(12),
+    "maximize 13": lambda: maximized(13),
+    "maximize 60": lambda: maximized(60),
+    "maximize 360": lambda: maximized(360),
+    "examples": examples,
+    "search": search,
+    "search of one candidate": lambda: search(1),
+    "curves": curves,
+    "curves of one epoch": lambda: curves(1),
+    "confusion": confusion,
+    "confusion of 2": lambda: confusion(2),
+    "confusion of 26": lambda: confusion(26),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_all_text_is_inside_the_page_and_none_covers_another(name: str) -> None:
+    figure = FIGURES[name]()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    drawn, (width, height) = figure.get_tightbbox(renderer), figure.get_size_inches()
+    assert drawn.x0 > 0, "cut off on the left"
+    assert drawn.y0 > 0, "cut off at the bottom"
+    assert drawn.x1 < width, "cut off on the right"
+    assert drawn.y1 < height, "cut off at the top"
+    texts = [text for text in find_texts(figure) if text.get_text().strip()]
+    bounds = np.array([text.get_window_extent(renderer).extents for text in texts])
+    lower = np.maximum(bounds[:, None, :2], bounds[None, :, :2])
+    upper = np.minimum(bounds[:, None, 2:], bounds[None, :, 2:])
+    overlaps = np.argwhere(np.triu((upper - lower > 1).all(axis=2), k=1))
+    assert not [(texts[i].get_text(), texts[j].get_text()) for i, j in overlaps]
+
+
+def find_texts(figure: Figure) -> list[Text]:
+    """Return headings, titles, labels and captions: all text but that of ticks and legends."""
+    bands = [figure, *figure.subfigs]
+    inside = [[*axes.texts, axes.title, axes.xaxis.label, axes.yaxis.label] for axes in figure.axes]
+    return [text for texts in [*(band.texts for band in bands), *inside] for text in texts]
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    buffer.seek(0)
+    return imread(buffer)[..., :3]
+
+
+def draw_field(field: np.ndarray, lit: np.ndarray | None = None) -> np.ndarray:
+    everywhere = np.ones(field.shape[1:], bool)
+    unit = describe(0, ("filter",)) | {"r2": {"filter": 1.0}}
+    shown = draw_fields({"filter": field}, everywhere if lit is None else lit, [unit] * len(field), "")
+    return pixels(shown)
+
+
+def test_fields_are_drawn_upright_with_blue_below_and_red_above_zero() -> None:
+    field = np.zeros((1, 8, 8), np.float32)
+    field[0, :2, :2], field[0, -2:, -2:] = 1, -1
+    page = draw_field(field)
+    red = np.argwhere((page[..., 0] > 0.35) & (page[..., 2] < 0.2))
+    blue = np.argwhere((page[..., 2] > 0.3) & (page[..., 0] < 0.1))
+    left = 0.55 * page.shape[1]
+    red, blue = red[red[:, 1] < left], blue[blue[:, 1] < left]  # without the colour bar
+    assert red[:, 0].mean() < blue[:, 0].mean()
+    assert red[:, 1].mean() < blue[:, 1].mean()
+
+
+def test_pixels_that_are_never_lit_are_grey() -> None:
+    lit = np.ones((8, 8), bool)
+    lit[6:] = False
+    grey = np.isclose(draw_field(np.zeros((1, 8, 8), np.float32), lit), 224 / 255, atol=0.002).all(
+        axis=2
+    )
+    some, all_lit = grey.sum(), np.isclose(draw_field(np.zeros((1, 8, 8), np.float32)), 224 / 255).sum()
+    assert some > 1000 > all_lit
+    height, width = (np.sum(grey.sum(axis=axis) > 20) for axis in (1, 0))
+    assert height == pytest.approx(width / 4, abs=2), "two rows of eight"
+
+
+def test_maximizing_images_are_drawn_upright() -> None:
+    image = np.zeros((1, 8, 8), np.float32)
+    image[0, :2, :4] = 0.5
+    page = pixels(
+        draw_maximized({"maximizing": image}, [SCORE | {"objective": "0", "problem": None}], "")
+    )
+    gray = np.argwhere(np.abs(page - 0.5).max(axis=2) < 0.03)
+    dark = np.argwhere(page.max(axis=2) < 0.02)
+    assert (gray.mean(axis=0) < dark.mean(axis=0) - 20).all(), "the gray corner is the upper left one"
+
+
+def test_a_kinds_units_share_a_scale_and_kinds_do_not() -> None:
+    strong = np.concatenate([np.full((1, 8, 8), 4.0), np.full((1, 8, 8), -2.0)]).astype(np.float32)
+    units = [describe(0, ("filter", "average")) for _ in range(2)]
+    for factor in (1, 100):
+        kinds = {"filter": strong, "average": factor * strong}
+        page = pixels(draw_fields(kinds, np.ones((8, 8), bool), units, ""))
+        flat = page[:, : int(0.75 * page.shape[1])].reshape(-1, 3)
+        counts = [np.isclose(flat, color, atol=0.01).all(axis=1).sum() for color in ENDS]
+        assert min(counts) > 10000, "4 is at the end of the scale, -2 in the middle of its other half"
+        assert counts[0] == pytest.approx(counts[1], rel=0.05)
+
+
+ENDS = [np.array(colormaps["RdBu_r"](value)[:3]) for value in (1.0, 0.25)]
+
+
+def test_neither_a_hot_pixel_nor_a_weak_unit_washes_out_all_others() -> None:
+    images = generator.uniform(-1, 1, (20, 28, 28))
+    images[3, 5, 5] = 100
+    assert find_bound(images) == pytest.approx(1, abs=0.05)
+    images[7] *= 50
+    assert find_bound(images) == pytest.approx(1, abs=0.05)
+    assert find_bound(images[[7]]) == pytest.approx(50, rel=0.05)
+
+
+def test_tiles_are_where_their_titles_are_at_any_resolution_of_the_user(tmp_path) -> None:
+    figure = fields(3)
+    with rc_context({"savefig.dpi": 300}), RunDirectory(tmp_path).locked():
+        stage = Stage(tmp_path, {}, {})
+        stage.write_figure("fields.png", figure)
+        written = imread(stage.pending["fields.png"])
+    np.testing.assert_allclose(written[..., :3], pixels(figure), atol=0.01)
+
+
+def test_free_pixels_are_drawn_about_a_middle_grey() -> None:
+    assert find_range(np.array([0.0, 1])) == (0, 1)
+    assert find_range(np.array([-0.5, 0.25])) == (-0.5, 0.5)
+    assert find_range(np.array([0.0, 3])) == (-3, 3)
+
+
+def test_every_pixel_of_a_mosaic_is_a_square_of_the_same_size() -> None:
+    image = np.indices((8, 8)).sum(axis=0)[None] % 2
+    page = pixels(draw_mosaic(Tiles(image.astype("f"), 1, [""]), "", cmap="gray", vmin=0, vmax=1))
+    dark = page.max(axis=2) < 0.5
+    row = dark[np.flatnonzero(dark.any(axis=1))[5]]
+    edges = np.flatnonzero(np.diff(row.astype(int)))
+    assert len(set(np.diff(edges))) == 1
+    assert dark.sum() == 32 * np.diff(edges)[0] ** 2
+
+
+def test_the_frames_of_an_ascent_come_in_order() -> None:
+    frames = {step: np.full((2, 8, 8), step / 100, np.float32) for step in (100, 0, 50)}
+    file = io.BytesIO()
+    draw_ascent(frames, ["3", "4"], "Ascent")(file)
+    with Image.open(file) as picture:
+        brightness = []
+        for frame in range(picture.n_frames):
+            picture.seek(frame)
+            brightness.append(np.asarray(picture.convert("L")).mean())
+    assert len(brightness) == 3
+    assert brightness == sorted(brightness)

@@ -1,0 +1,77 @@
+"""What several tests call: the program, in this process or in one of its own, and another attack."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+from torch import nn
+from typer.testing import CliRunner, Result
+
+from mnistffn.cli import app
+from mnistffn.progress import Progress
+
+
+def invoke(*args: object) -> Result:
+    """Run a command in this process."""
+    return CliRunner().invoke(app, [str(arg) for arg in args], catch_exceptions=False)
+
+
+def call(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "mnistffn", *(str(arg) for arg in args)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | environment,
+    )
+
+
+def attack_independently(
+    network: nn.Module,
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    order: float,
+    strength: float,
+    seed: int = 0,
+) -> np.ndarray:
+    """Attack by the Adversarial Robustness Toolbox's PGD, of 20 steps from one random start."""
+    from art.attacks.evasion import ProjectedGradientDescentPyTorch  # noqa: PLC0415
+    from art.estimators.classification import PyTorchClassifier  # noqa: PLC0415
+
+    np.random.seed(seed)
+    estimator = PyTorchClassifier(
+        network.eval(),
+        loss=nn.CrossEntropyLoss(),
+        input_shape=inputs.shape[1:],
+        nb_classes=len(np.unique(labels)),
+        clip_values=(0, 1),
+        device_type="cpu",
+    )
+    pgd = ProjectedGradientDescentPyTorch(
+        estimator,
+        norm=order,
+        eps=strength,
+        eps_step=2.5 * strength / 20,
+        max_iter=20,
+        num_random_init=1,
+        batch_size=len(inputs),
+        verbose=False,
+    )
+    return pgd.generate(inputs, labels)
+
+
+class Recorder(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.steps: list[tuple[int, int]] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+    def step(self, done: int, total: int, message: str) -> None:
+        self.steps.append((done, total))

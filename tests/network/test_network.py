@@ -1,0 +1,44 @@
+import pytest
+import torch
+
+from mnistffn.network.network import FeedForwardNetwork, fold_batch_norm, propagate
+
+
+@pytest.fixture
+def network() -> FeedForwardNetwork:
+    """A network whose batch normalisation has seen data, in training mode."""
+    torch.manual_seed(0)
+    network = FeedForwardNetwork(20, [16, 8, 6], 5, dropout=0.5)
+    for layer in network.hidden:
+        torch.nn.init.normal_(layer.norm.weight)
+        torch.nn.init.normal_(layer.norm.bias)
+    for _ in range(20):
+        network(3 * torch.randn(64, 20) + 1)
+    return network
+
+
+def test_folding_batch_norm_reproduces_evaluation_mode(network: FeedForwardNetwork) -> None:
+    inputs = torch.randn(50, 20)
+    expected = inputs
+    network.eval()
+    for layer, found in zip(network.hidden, propagate(fold_batch_norm(network), inputs), strict=False):
+        expected = layer.norm(layer.linear(expected))
+        assert (expected < 0).any(), "these are pre-activations"
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+        expected = expected.relu()
+    logits = propagate(fold_batch_norm(network), inputs)[-1]
+    torch.testing.assert_close(logits, network(inputs), rtol=1e-5, atol=1e-5)
+
+
+def test_layers_of_any_number_have_the_widths_asked_for() -> None:
+    for hidden in ([], [7], [9, 4, 3, 2]):
+        network = FeedForwardNetwork(12, hidden, 3)
+        assert network.widths == (12, *hidden, 3)
+        assert network.n_layers == len(hidden) + 1
+        assert network(torch.randn(4, 12)).shape == (4, 3)
+
+
+def test_dropout_acts_in_training_mode_only(network: FeedForwardNetwork) -> None:
+    inputs = torch.randn(30, 20)
+    assert not torch.equal(network.train()(inputs), network(inputs))
+    assert torch.equal(network.eval()(inputs), network(inputs))

@@ -1,0 +1,153 @@
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
+
+from mnistffn import FeedForwardClassifier
+from mnistffn.data import builtin_digits
+from mnistffn.errors import DataError, MnistffnError, UsageError
+from mnistffn.run.data import DataOptions
+from mnistffn.run.directory import RunDirectory
+from mnistffn.search.search import SearchOptions, plan_rounds, random_search, run_search
+from mnistffn.search.space import SearchSpace
+from mnistffn.training.recipes import RECIPES
+
+digits = builtin_digits()
+X, y = digits.flat[:600], digits.labels[:600]
+SPACE = SearchSpace((4, 12), 2, (0.0, 0.3))
+SMALL = {"n_trials": 3, "n_folds": 2, "max_epochs": 4}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"n_trials": 0}, {"n_folds": 1}, {"n_jobs": 0}, {"time_limit": 0}, {"strategy": "grid"}],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match=next(iter(options))):
+        SearchOptions(**options)
+
+
+@pytest.mark.parametrize("strategy", ["random", "halving"])
+def test_results_do_not_depend_on_the_number_of_processes(strategy: str) -> None:
+    one = random_search(X, y, SPACE, SearchOptions(**SMALL, strategy=strategy, n_jobs=1))
+    two = random_search(X, y, SPACE, SearchOptions(**SMALL, strategy=strategy, n_jobs=2))
+    assert [c.parameters for c in one.candidates] == [c.parameters for c in two.candidates]
+    assert [c.accuracies for c in one.candidates] == [c.accuracies for c in two.candidates]
+
+
+def test_every_fit_is_told_and_the_best_candidate_comes_first() -> None:
+    told = []
+    result = random_search(
+        X, y, SPACE, SearchOptions(**SMALL), on_fit=lambda done, fit: told.append((done, fit))
+    )
+    assert [done for done, _ in told] == [1, 2, 3, 4, 5, 6]
+    accuracies = sorted(fit["accuracy"] for _, fit in told)
+    assert accuracies == sorted(a for candidate in result.candidates for a in candidate.accuracies)
+    assert result.best.mean == max(candidate.mean for candidate in result.candidates)
+    assert len({tuple(candidate.parameters["hidden"]) for candidate in result.candidates}) > 1
+
+
+def test_the_search_is_scikit_learns_over_the_classifier() -> None:
+    own = random_search(X, y, SPACE, SearchOptions(**SMALL, recipe="fast"))
+    parameters = RECIPES["fast"] | {"max_epochs": 4, "validation_fraction": 0.0}
+    stock = RandomizedSearchCV(
+        FeedForwardClassifier(**parameters, random_state=0, n_threads=1),
+        SPACE.distributions(),
+        n_iter=3,
+        cv=StratifiedKFold(2, shuffle=True, random_state=0),
+        random_state=0,
+        refit=False,
+    ).fit(X, y)
+    by_dropout = {candidate.parameters["dropout"]: candidate for candidate in own.candidates}
+    for row, drawn in enumerate(stock.cv_results_["params"]):
+        candidate = by_dropout[drawn["dropout"]]
+        assert candidate.parameters["hidden"] == list(drawn["hidden"])
+        assert candidate.accuracies == tuple(
+            stock.cv_results_[f"split{fold}_test_score"][row] for fold in range(2)
+        )
+
+
+def test_halving_gives_the_best_quarter_four_times_as_many_images() -> None:
+    options = SearchOptions(9, 2, 8, recipe="fast", strategy="halving")
+    images, labels = digits.flat[:1600], digits.labels[:1600]
+    told = []
+    result = random_search(images, labels, SPACE, options, on_fit=lambda done, fit: told.append(fit))
+    assert plan_rounds(options, len(labels)) == [(9, 100), (3, 400)]
+    assert [fit["n_images"] for fit in told] == [100] * 18 + [400] * 6
+    first = [c for c in result.candidates if c.n_images == 100]
+    last = [c for c in result.candidates if c.n_images == 400]
+    assert result.candidates == last + first
+    assert [c.parameters for c in first[:3]] == sorted(
+        (c.parameters for c in last), key=[c.parameters for c in first].index
+    )
+    everything = random_search(images, labels, SPACE, SearchOptions(9, 2, 1, recipe="fast"))
+    drawn = sorted(c.parameters["dropout"] for c in everything.candidates)
+    assert sorted(c.parameters["dropout"] for c in first) == drawn
+    assert result.n_unfinished == 0
+
+
+@pytest.mark.parametrize("strategy", ["random", "halving"])
+def test_a_time_limit_ends_the_search_with_what_it_has(strategy: str) -> None:
+    options = SearchOptions(500, 2, 20, strategy=strategy, time_limit=3.0, n_jobs=1)
+    start = time.monotonic()
+    result = random_search(X, y, SPACE, options)
+    assert time.monotonic() - start < 30
+    assert 0 < len(result.candidates) < 500
+    assert result.n_unfinished == 500 - len(result.candidates)
+    assert result.best.mean == max(candidate.mean for candidate in result.candidates)
+
+
+def test_a_time_limit_that_is_too_short_for_one_candidate_is_an_error() -> None:
+    options = SearchOptions(2, 2, 100_000, time_limit=0.2, n_jobs=1)
+    with pytest.raises(MnistffnError, match=r"not one candidate was finished in 0\.2 s"):
+        random_search(X, y, SPACE, options)
+
+
+def test_schedules_that_need_a_validation_part_get_one() -> None:
+    space = SearchSpace((4, 12), 1, (0.0, 0.3), {"schedule": ["plateau", "one-cycle"]})
+    result = random_search(X, y, space, SearchOptions(n_trials=4, n_folds=2, max_epochs=2))
+    assert {c.parameters["schedule"] for c in result.candidates} == {"plateau", "one-cycle"}
+
+
+def test_another_seed_draws_other_candidates() -> None:
+    first, second = (
+        random_search(X, y, SPACE, SearchOptions(n_trials=1, n_folds=2, max_epochs=1, seed=seed))
+        for seed in (0, 1)
+    )
+    assert first.best.parameters != second.best.parameters
+
+
+def test_a_class_with_fewer_images_than_folds_is_refused() -> None:
+    labels = y.copy()
+    labels[labels == 3] = 4
+    labels[0] = 3
+    with pytest.raises(DataError, match="class 3 has 1 images, too few for 2 folds"):
+        random_search(X, labels, SPACE, SearchOptions(**SMALL))
+
+
+def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorder) -> None:
+    run = RunDirectory(tmp_path / "run")
+    further = {"lr": (1e-3, 1e-2), "augment": [True, False]}
+    space = SearchSpace((4, 12), 2, (0.0, 0.3), further)
+    options = SearchOptions(**SMALL, recipe="fast", parameters={"label_smoothing": 0.1, "patience": 2})
+    result = run_search(run, DataOptions(), space, options, recorder)
+    written = run.read_json("params.json")
+    assert written["hidden"] == result.best.parameters["hidden"]
+    assert written["lr"] == result.best.parameters["lr"]
+    assert written["recipe"] == "fast"
+    assert written["label_smoothing"] == 0.1
+    assert "patience" not in written
+    assert written["augment"] in (True, False)
+    assert written["cv_accuracy"]["folds"] == list(result.best.accuracies)
+    assert written["cv_accuracy"]["mean"] == pytest.approx(np.mean(result.best.accuracies))
+    with (run.path / "search.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["mean_accuracy"]) for row in rows] == pytest.approx(
+        [candidate.mean for candidate in result.candidates], abs=1e-6
+    )
+    assert list(rows[0])[:5] == ["rank", "hidden", "dropout", "lr", "augment"]
+    assert (run.path / "search.png").stat().st_size > 5000
+    assert recorder.steps[-1] == (6, 6)

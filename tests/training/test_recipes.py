@@ -1,0 +1,51 @@
+import pytest
+
+from mnistffn import FeedForwardClassifier
+from mnistffn.errors import UsageError
+from mnistffn.training.augment import Strengths
+from mnistffn.training.parameters import check_parameters
+from mnistffn.training.recipes import PLAIN, RECIPES, TUNABLE, combine, get_recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_sets_the_same_parameters_of_the_classifier(name: str) -> None:
+    recipe = get_recipe(name)
+    assert set(recipe) - {"hidden"} == set(PLAIN)
+    assert set(recipe) <= set(FeedForwardClassifier().get_params())
+    check_parameters(FeedForwardClassifier(**recipe))
+
+
+def test_recipes_set_all_that_a_search_can_tune_and_how_far_it_lasts() -> None:
+    assert set(PLAIN) - set(TUNABLE) == {"dropout", "max_epochs", "patience", "validation_fraction"}
+
+
+def test_the_documents_recipe_is_the_documents() -> None:
+    expected = {
+        "dropout": 0.5782, "lr": 1e-3, "schedule": "constant", "max_epochs": 200, "patience": 10,
+        "augment": False, "adversarial": 0.0, "ema_decay": 0.0, "weight_decay": 0.0,
+    }  # fmt: skip
+    recipe = get_recipe("document")
+    assert {name: recipe[name] for name in expected} == expected
+
+
+def test_the_recipes_strengths_are_those_of_the_distortion() -> None:
+    for name in Strengths.__dataclass_fields__:
+        assert PLAIN[name] == getattr(Strengths(), name)
+
+
+def test_a_recipe_cannot_be_changed_through_what_is_handed_out() -> None:
+    get_recipe("fast")["lr"] = 5
+    assert get_recipe("fast")["lr"] != 5
+
+
+def test_patience_brings_its_schedule_unless_one_is_given() -> None:
+    assert combine(RECIPES["fast"], {"patience": 3})["schedule"] == "plateau"
+    assert combine(RECIPES["fast"], {"patience": 3, "schedule": "constant"})["schedule"] == "constant"
+    assert combine(RECIPES["fast"], {"patience": 0})["schedule"] == "one-cycle"
+    assert combine(RECIPES["document"], {"patience": 3})["schedule"] == "constant"
+    assert combine(RECIPES["document"], {"schedule": "one-cycle"})["patience"] == 0
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(UsageError, match="recipe='slow' must be one of default, document"):
+        get_recipe("slow")

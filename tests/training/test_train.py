@@ -1,0 +1,171 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mnistffn import FeedForwardClassifier
+from mnistffn.data import builtin_digits
+from mnistffn.errors import RunDirectoryError, UsageError
+from mnistffn.progress import Progress
+from mnistffn.run.data import DataOptions
+from mnistffn.run.directory import RunDirectory, StaleWarning
+from mnistffn.training.net import Epoch
+from mnistffn.training.recipes import RECIPES
+from mnistffn.training.train import TrainOptions, run_train
+
+SMALL = TrainOptions(parameters={"hidden": (16, 8), "dropout": 0.1, "max_epochs": 5}, n_threads=1)
+ONE_EPOCH = TrainOptions(parameters={"max_epochs": 1})
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory(tmp_path / "run")
+
+
+def put_parameters(run: RunDirectory, **parameters: object) -> None:
+    with run.locked(), run.stage("search", command="search", options={}) as stage:
+        stage.write_json(
+            "params.json", {"hidden": [9, 5], "dropout": 0.2, "cv_accuracy": {}} | parameters
+        )
+
+
+def test_a_run_writes_the_model_and_its_history(run: RunDirectory, recorder) -> None:
+    result = run_train(run, DataOptions(), SMALL, recorder)
+    with (run.path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(Epoch._fields)
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
+    assert result.best.epoch == 5
+    assert float(rows[4]["valid_loss"]) == pytest.approx(result.best.valid_loss, rel=1e-5)
+    loaded = FeedForwardClassifier.load(run.path / "model.pt")
+    X = builtin_digits().flat
+    np.testing.assert_array_equal(loaded.predict_proba(X), result.classifier.predict_proba(X))
+    assert (run.path / "curves.png").stat().st_size > 5000
+    assert recorder.steps[-1] == (5, 5)
+    options = run.manifest()["stages"]["train"]["options"]
+    assert (options["seed"], options["threads"], options["device"]) == (0, 1, "cpu")
+
+
+def test_equal_seeds_and_threads_write_bit_equal_weights(tmp_path: Path) -> None:
+    states = []
+    for name in ("a", "b"):
+        run = RunDirectory(tmp_path / name)
+        run_train(run, DataOptions(), SMALL, Progress())
+        states.append(torch.load(run.path / "model.pt", weights_only=True)["state"])
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_parameters_come_from_the_search_unless_they_are_given(run: RunDirectory) -> None:
+    put_parameters(run)
+    parameters = run_train(run, DataOptions(), ONE_EPOCH, Progress()).parameters
+    assert (parameters["hidden"], parameters["dropout"]) == ((9, 5), 0.2)
+    options = TrainOptions(parameters={"dropout": 0.4, "max_epochs": 1})
+    parameters = run_train(run, DataOptions(), options, Progress()).parameters
+    assert (parameters["hidden"], parameters["dropout"]) == ((9, 5), 0.4)
+    assert "params.json" in run.manifest()["stages"]["train"]["inputs"]
+
+
+def test_without_a_search_the_layers_must_be_given(run: RunDirectory) -> None:
+    with pytest.raises(RunDirectoryError, match="params.json is missing: run mnistffn search first"):
+        run_train(run, DataOptions(), TrainOptions(), Progress())
+    assert not run.path.exists()
+
+
+def test_damaged_parameters_are_told(run: RunDirectory) -> None:
+    put_parameters(run)
+    (run.path / "params.json").write_text("{")
+    with pytest.raises(RunDirectoryError, match="params.json cannot be read"):
+        run_train(run, DataOptions(), TrainOptions(), Progress())
+    for broken in ('"text"', "[0, 3]", "null", '["a"]', "[1.5]", "5", "[true]"):
+        (run.path / "params.json").write_text(f'{{"schema": 1, "hidden": {broken}}}')
+        with pytest.raises(RunDirectoryError, match="params.json is damaged"):
+            run_train(run, DataOptions(), ONE_EPOCH, Progress())
+
+
+def test_parameters_that_were_searched_on_another_split_are_warned_about(
+    run: RunDirectory, digits_mat: Path
+) -> None:
+    put_parameters(run)
+    manifest = run.manifest()
+    manifest["stages"]["search"]["inputs"] = {"data": "another"}
+    (run.path / "run.json").write_text(json.dumps(manifest))
+    with pytest.warns(
+        StaleWarning, match="params.json is out of date, the data or their split changed"
+    ):
+        run_train(run, DataOptions(digits_mat), ONE_EPOCH, Progress())
+
+
+def test_the_test_part_is_never_trained_on(run: RunDirectory) -> None:
+    seen = []
+
+    class Spy(FeedForwardClassifier):
+        def fit(self, X, y, rows):
+            seen.append(X[rows])
+            return super().fit(X, y, rows)
+
+    digits = builtin_digits()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mnistffn.training.train.FeedForwardClassifier", Spy)
+        run_train(run, DataOptions(), SMALL, Progress())
+    record = run.manifest()["data"]
+    order = np.random.default_rng(record["split_seed"]).permutation(len(digits.images))
+    np.testing.assert_array_equal(seen[0], digits.flat[order[record["n_test"] :]])
+
+
+def test_a_value_out_of_range_is_refused_before_anything_is_read(run: RunDirectory) -> None:
+    options = TrainOptions(parameters={"hidden": (4,), "dropout": 2})
+    with pytest.raises(UsageError, match="dropout=2 must be"):
+        run_train(run, DataOptions(Path("none.mat")), options, Progress())
+
+
+def test_a_recipe_is_used_and_options_go_over_it(run: RunDirectory) -> None:
+    options = TrainOptions("fast", {"hidden": (8,), "max_epochs": 2, "lr": 0.02})
+    result = run_train(run, DataOptions(), options, Progress())
+    expected = RECIPES["fast"] | {"hidden": (8,), "max_epochs": 2, "lr": 0.02}
+    assert result.parameters == expected
+    recorded = run.manifest()["stages"]["train"]["options"]
+    assert recorded["recipe"] == "fast"
+    assert recorded["augment"] is True
+
+
+def test_the_search_hands_on_its_recipe_and_another_recipe_takes_only_the_sizes(
+    run: RunDirectory, recorder
+) -> None:
+    put_parameters(run, recipe="robust", lr=0.003)
+    result = run_train(run, DataOptions(), ONE_EPOCH, Progress())
+    assert result.recipe == "robust"
+    assert result.parameters == RECIPES["robust"] | {
+        "hidden": (9, 5), "dropout": 0.2, "lr": 0.003, "max_epochs": 1,
+    }  # fmt: skip
+    options = TrainOptions("document", {"max_epochs": 1, "patience": 0})
+    result = run_train(run, DataOptions(), options, recorder)
+    told = "params.json is of recipe robust: recipe document takes the sizes of the layers only"
+    assert told in recorder.notes
+    assert result.parameters == RECIPES["document"] | {
+        "hidden": (9, 5), "max_epochs": 1, "patience": 0,
+    }  # fmt: skip
+
+
+def test_a_recipe_with_sizes_of_its_own_keeps_them_beside_another_search(run: RunDirectory) -> None:
+    put_parameters(run, recipe="robust")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "best", RECIPES["best"] | {"hidden": (7, 3), "max_epochs": 1})
+        result = run_train(run, DataOptions(), TrainOptions("best"), Progress())
+    assert result.parameters["hidden"] == (7, 3)
+    assert "params.json" not in run.manifest()["stages"]["train"]["inputs"]
+
+
+def test_an_unknown_recipe_is_refused_with_the_names_of_the_others() -> None:
+    with pytest.raises(UsageError, match="recipe='slow' must be one of default, document, fast"):
+        TrainOptions("slow")
+
+
+def test_augmentation_leaves_a_picture_and_plain_training_none(run: RunDirectory) -> None:
+    run_train(run, DataOptions(), SMALL, Progress())
+    assert (run.path / "augmented.png").stat().st_size > 5000
+    plain = TrainOptions(parameters={**SMALL.parameters, "augment": False})
+    run_train(run, DataOptions(), plain, Progress())
+    assert not (run.path / "augmented.png").exists()
