@@ -34,18 +34,20 @@ class RunDirectoryError(MnistffnError):
     exit_code = 5
 
 
-def check_values(owner: object, rules: Mapping[str, tuple[Callable[[Any], bool], str]]) -> None:
-    """Raise UsageError for the first attribute that breaks its rule or is of a wrong type.
+def check_values(
+    values: Mapping[str, Any], rules: Mapping[str, tuple[Callable[[Any], bool], str]]
+) -> None:
+    """Raise UsageError for the first value that breaks its rule or is of a wrong type.
 
     Parameters
     ----------
-    owner : object
-        Has the attributes that the rules name.
+    values : mapping of str to object
+        All that the rules name.
     rules : mapping of str to (callable, str)
-        For each attribute what must hold of its value, and how a message says so.
+        What must hold of each, and how a message says so.
     """
     for name, (holds, rule) in rules.items():
-        value = getattr(owner, name)
+        value = values[name]
         try:
             kept = holds(value)
         except TypeError:

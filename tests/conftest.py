@@ -1,15 +1,21 @@
 """What several tests share: data files, and one small trained run."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from helpers import Recorder, invoke
 from scipy.io import savemat
 
 from mnistffn.data import builtin_digits
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: threads that wait for each other spin
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 MNIST = Path(__file__).parents[1] / ".." / "shared" / "data" / "MNIST.mat"
 

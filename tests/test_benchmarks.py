@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("benchmarks")  # they share a fixture
+
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 OPTIONS = {
     "recipes": ["--rows", "fast", "--seeds", "0"],

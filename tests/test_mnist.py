@@ -9,7 +9,9 @@ from helpers import attack_independently, invoke
 from sklearn.svm import SVC
 
 from mnistffn import FeedForwardClassifier, load_dataset
-from mnistffn.inside.fieldmaps import KINDS
+from mnistffn.inside.options import KINDS
+
+pytestmark = pytest.mark.xdist_group("mnist")  # they share trained networks
 
 
 @pytest.fixture(scope="module")

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnistffn.cli import options as opt
 from mnistffn.errors import GateError
+from mnistffn.training.parameters import PARAMETERS, Norm
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mnistffn.evaluation.evaluate import Metrics
+    from mnistffn.evaluation.metrics import Metrics
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
+    context: typer.Context,
     data: opt.DataArgument = None,
     fail_under: Annotated[
         float | None,
@@ -45,10 +47,10 @@ def evaluate(
         ),
     ] = None,
     attack_norm: Annotated[
-        Literal["linf", "l2"] | None,
+        Norm | None,
         typer.Option(
-            metavar="linf|l2",
-            help="What EPS bounds: each pixel, or their norm.",
+            metavar=PARAMETERS["adversarial_norm"].metavar,
+            help=PARAMETERS["adversarial_norm"].help,
             show_default="linf",
         ),
     ] = None,
@@ -80,7 +82,7 @@ def evaluate(
         msg = "--attack-norm, --restarts and --seed are of use with --attack only"
         raise typer.BadParameter(msg)
     attacks = None if attack is None else AttackOptions(read_strengths(attack), **given)
-    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+    with Terminal.of(context) as terminal:
         result = run_evaluate(terminal.run, DataOptions(data, orientation), terminal, attacks)
         terminal.show(_describe(result.metrics))
         terminal.show(_make_table(result.metrics))

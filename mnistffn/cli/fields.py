@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.inside.options import KINDS, SORTS, FieldsOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,20 +24,26 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples)(fields)
 
 
+def _spell_sorts() -> str:
+    own = {key: meaning for key, meaning in SORTS.items() if key not in KINDS}
+    return ", ".join(f"{key} ({meaning})" if meaning else key for key, meaning in own.items())
+
+
 def fields(
+    context: typer.Context,
     layer: opt.LayerOption = None,
     units: opt.UnitsOption = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
-            help="What to draw: filter, gradient, average or pattern. Repeatable.", show_default="all"
+            help=f"What to draw: {', '.join(KINDS[:-1])} or {KINDS[-1]}. Repeatable.",
+            show_default="all",
         ),
     ] = None,
     sort: Annotated[
         str | None,
         typer.Option(
-            help="Order of the units: unit, class (that it prefers), selectivity, on (how often), "
-            "outgoing (strongest weight), ablation (what accuracy loses), or a kind: by its R².",
+            help=f"Order of the units: {_spell_sorts()}, or a kind: by its R².",
             show_default="as named",
         ),
     ] = None,
@@ -56,11 +63,10 @@ def fields(
     (pattern). R² says how far to trust each.
     """
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.inside.fieldmaps import KINDS
-    from mnistffn.inside.fields import FieldsOptions, run_fields, summarise
+    from mnistffn.inside.fields import run_fields, summarise
 
     chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kind or KINDS)), sort, top)
-    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+    with Terminal.of(context) as terminal:
         result = run_fields(terminal.run, chosen, terminal)
         terminal.show(_make_table(result))
         content = {"layer": result.layer, "units": summarise(result)}

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def maximize(
+    context: typer.Context,
     layer: opt.LayerOption = None,
     units: opt.UnitsOption = None,
     objective: Annotated[
@@ -95,7 +96,7 @@ def maximize(
     if card and (units is None or objective or animate):
         msg = "--card needs --units, and goes neither with --objective nor with --animate"
         raise typer.BadParameter(msg)
-    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+    with Terminal.of(context) as terminal:
         if card:
             from mnistffn.inside.card import run_cards
 

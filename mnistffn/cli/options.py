@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from mnistffn.training.recipes import DEFAULT_RECIPE, PLAIN, RECIPES, get_recipe
+from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS, Device, Precision
+from mnistffn.training.recipes import DEFAULT_RECIPE, RECIPES, get_recipe
 
 DEFAULT_RUN_DIR = Path("run")
 
@@ -47,14 +48,14 @@ SeedOption = Annotated[
     ),
 ]
 PrecisionOption = Annotated[
-    Literal["float32", "tf32", "bf16"],
+    Precision,
     typer.Option(
         metavar="HOW",
         help="Numbers of the matrix products in training: float32, tf32 (CUDA) or bf16 (CPU or GPU).",
     ),
 ]
 DeviceOption = Annotated[
-    Literal["auto", "cpu", "cuda", "mps"],
+    Device,
     typer.Option(
         metavar="WHERE", help="Where to train: cpu, cuda, mps, or auto: a GPU if there is one."
     ),
@@ -95,10 +96,27 @@ QuietOption = Annotated[
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="Print without colours.")]
 
 
-def read_sizes(text: str | tuple[int, ...]) -> tuple[int, ...]:
+def parameter(name: str) -> Any:
+    """Return the option of a parameter of the table; not given, it is the recipe's."""
+    row = PARAMETERS[name]
+    return typer.Option(
+        *([row.option] if row.option else []),
+        help=row.help,
+        rich_help_panel=row.panel,
+        metavar=row.metavar,
+        show_default=False,
+    )
+
+
+def take_parameters(context: typer.Context) -> dict[str, Any]:
+    """Return those parameters of the table that were given to a command, by name."""
+    names = [row.name for row in RECIPE_PARAMETERS]
+    given = {name: context.params[name] for name in names if context.params[name] is not None}
+    return given | ({"hidden": read_sizes(given["hidden"])} if "hidden" in given else {})
+
+
+def read_sizes(text: str) -> tuple[int, ...]:
     """Return layer sizes from text such as ``360,187``."""
-    if isinstance(text, tuple):
-        return text
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
@@ -112,9 +130,10 @@ def print_recipes(name: str | None, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"schema": 1, "recipes": columns}, indent=2))
         return
-    parameters = ["hidden", *PLAIN]
     rows = [["", *columns]]
-    rows += [[p, *(_spell(p, recipe.get(p)) for recipe in columns.values())] for p in parameters]
+    for parameter in (row.name for row in RECIPE_PARAMETERS):
+        values = (_spell(parameter, recipe.get(parameter)) for recipe in columns.values())
+        rows.append([parameter, *values])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for first, *others in rows:
         cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))

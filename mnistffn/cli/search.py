@@ -3,18 +3,25 @@
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnistffn.cli import options as opt
-from mnistffn.training.recipes import DEFAULT_RECIPE, DROPOUT_BOUNDS, OTHER_DROPOUT_BOUNDS, RECIPES
+from mnistffn.search.options import Strategy
+from mnistffn.training.recipes import (
+    DEFAULT_RECIPE,
+    DROPOUT_BOUNDS,
+    OTHER_DROPOUT_BOUNDS,
+    RECIPES,
+    get_dropout_bounds,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mnistffn.search.forecast import Forecast
-    from mnistffn.search.search import SearchResult
+    from mnistffn.search.result import SearchResult
 
 ROWS = 10
 
@@ -28,7 +35,13 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples)(search)
 
 
+def _spell_dropout_bounds() -> str:
+    others = (f"recipe {name}: {low:g} {high:g}" for name, (low, high) in DROPOUT_BOUNDS.items())
+    return "; ".join(["{:g} {:g}".format(*OTHER_DROPOUT_BOUNDS), *others])
+
+
 def search(
+    context: typer.Context,
     data: opt.DataArgument = None,
     recipe: Annotated[
         str, typer.Option(help=f"How the candidates train: {', '.join(RECIPES)}.")
@@ -42,7 +55,7 @@ def search(
     layers: Annotated[int, typer.Option(help="Hidden layers.")] = 2,
     dropout: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Bounds of the dropout.", show_default="0 0.3; recipe document: 0.1 0.7"),
+        typer.Option(help="Bounds of the dropout.", show_default=_spell_dropout_bounds()),
     ] = None,
     tune: Annotated[
         list[str] | None,
@@ -62,7 +75,7 @@ def search(
         ),
     ] = None,
     strategy: Annotated[
-        Literal["random", "halving"],
+        Strategy,
         typer.Option(
             metavar="HOW",
             help="random: train all candidates on all images; halving: all on few images, the best "
@@ -99,10 +112,11 @@ def search(
     start = time.perf_counter()  # loading what the search needs takes a second or two
     from mnistffn.cli.terminal import Terminal
     from mnistffn.run.data import DataOptions
-    from mnistffn.search.search import SearchOptions, run_search
+    from mnistffn.search.options import SearchOptions
+    from mnistffn.search.search import run_search
     from mnistffn.search.space import SearchSpace
 
-    bounds = dropout or DROPOUT_BOUNDS.get(recipe, OTHER_DROPOUT_BOUNDS)
+    bounds = dropout or get_dropout_bounds(recipe)
     further, given = read_further(tune or [])
     space = SearchSpace(hidden, layers, bounds, further)
     where = DataOptions(data, orientation, test_size)
@@ -111,7 +125,7 @@ def search(
         trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
         given, precision, device, jobs, seed,
     )  # fmt: skip
-    with Terminal(run_dir, json_output=json_output, quiet=quiet, no_color=no_color) as terminal:
+    with Terminal.of(context) as terminal:
         if dry_run:
             from mnistffn.search.forecast import forecast_search
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -53,6 +54,13 @@ class Terminal(Progress):
         self.bar: ProgressBar | None = None
         self.last_line = -SECONDS_BETWEEN_LINES
 
+    @classmethod
+    def of(cls, context: typer.Context) -> Self:
+        """Return the terminal that a command's shared options ask for."""
+        given = context.params
+        flags = {name: given[name] for name in ("json_output", "quiet", "no_color")}
+        return cls(given["run_dir"], **flags)
+
     def __enter__(self) -> Self:
         self._warnings = warnings.catch_warnings()
         self._warnings.__enter__()
@@ -94,9 +102,9 @@ class Terminal(Progress):
     ) -> None:
         """Print the result for ``--json``; name the files that were written and what comes next."""
         self._stop_bar()
-        recorded = self.run.manifest()["stages"]
+        recorded = self.run.manifest().stages
         names = [stages] if isinstance(stages, str) else stages
-        files = [str(self.run.path / file) for name in names for file in recorded[name]["outputs"]]
+        files = [str(self.run.path / file) for name in names for file in recorded[name].outputs]
         if self.json_output:
             content = {"schema": 1, "run_dir": str(self.run.path)} | dict(result) | {"files": files}
             sys.stdout.write(json.dumps(content, indent=2) + "\n")

@@ -1,132 +1,19 @@
 """Measuring a trained network on images that it has never seen."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
+from mnistffn.evaluation.metrics import Metrics, choose_examples, measure, wilson_interval
 from mnistffn.evaluation.robustness import PGD_STEPS, AttackOptions, measure_robustness
 from mnistffn.progress import Progress
 from mnistffn.run.data import DataOptions, check_fits, open_test_images
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.manifest import DataRecord
 from mnistffn.training.classifier import FeedForwardClassifier
-
-EXAMPLES_PER_KIND = 4
-
-
-@dataclass(frozen=True)
-class ClassMetrics:
-    """How one class did: precision, recall, and the number of its images."""
-
-    label: int
-    precision: float
-    recall: float
-    n: int
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """What a network came to on a test part.
-
-    Attributes
-    ----------
-    accuracy : float
-        Part of the images whose most probable class is their label.
-    interval : (float, float)
-        95% confidence interval of the accuracy (Wilson, 1927).
-    n, errors : int
-        Images, and how many of them are classified wrongly.
-    log_loss : float
-        Mean negative log-likelihood of the label, in nats.
-    per_class : list of ClassMetrics
-    confusion : list of list of int
-        Row: label; column: prediction; in the order of ``per_class``.
-    """
-
-    accuracy: float
-    interval: tuple[float, float]
-    n: int
-    errors: int
-    log_loss: float
-    per_class: list[ClassMetrics]
-    confusion: list[list[int]]
-
-
-def measure(
-    probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: NDArray[np.int64]
-) -> Metrics:
-    """Compare probabilities with labels.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n, n_classes), float64
-    labels : ndarray of shape (n,), int64
-    classes : ndarray of shape (n_classes,), int64
-        Label of every column of ``probabilities``.
-
-    Examples
-    --------
-    >>> metrics = measure(np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([3, 7]), np.array([3, 7]))
-    >>> metrics.accuracy, metrics.errors, metrics.confusion
-    (0.5, 1, [[1, 0], [1, 0]])
-    """
-    predictions = classes[probabilities.argmax(axis=1)]
-    correct = int((predictions == labels).sum())
-    precision, recall, _, support = precision_recall_fscore_support(
-        labels, predictions, labels=classes, zero_division=0
-    )
-    return Metrics(
-        accuracy=correct / len(labels),
-        interval=wilson_interval(correct, len(labels)),
-        n=len(labels),
-        errors=len(labels) - correct,
-        log_loss=float(log_loss(labels, probabilities, labels=classes)),
-        per_class=[
-            ClassMetrics(int(label), float(precision[i]), float(recall[i]), int(support[i]))
-            for i, label in enumerate(classes)
-        ],
-        confusion=confusion_matrix(labels, predictions, labels=classes).tolist(),
-    )
-
-
-def wilson_interval(correct: int, n: int) -> tuple[float, float]:
-    """Return the 95% confidence interval of an accuracy (Wilson, 1927)."""
-    interval = binomtest(correct, n).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
-def choose_examples(
-    probabilities: NDArray[np.floating], correct: NDArray[np.bool_], count: int = EXAMPLES_PER_KIND
-) -> dict[str, NDArray[np.int64]]:
-    """Choose the rows that show best how sure a network is, and how rightly.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n, n_classes), floating
-    correct : ndarray of shape (n,), bool
-    count : int
-        Rows of every kind, at the most.
-
-    Returns
-    -------
-    dict of str to ndarray of int64
-        Rows that are sure and right, unsure and right, sure and wrong (all by the probability of the
-        prediction), and those whose probabilities are most spread out (by their entropy).
-    """
-    top = probabilities.max(axis=1)
-    entropy = -(probabilities * np.log(np.clip(probabilities, 1e-300, None))).sum(axis=1)
-    right, wrong = np.flatnonzero(correct), np.flatnonzero(~correct)
-    return {
-        "sure and right": right[np.argsort(-top[right], kind="stable")][:count],
-        "unsure and right": right[np.argsort(top[right], kind="stable")][:count],
-        "sure and wrong": wrong[np.argsort(-top[wrong], kind="stable")][:count],
-        "most spread out": np.argsort(-entropy, kind="stable")[:count],
-    }
 
 
 @dataclass(frozen=True)
@@ -201,7 +88,7 @@ class _Attacked:
 def _evaluate_under_attack(
     run: RunDirectory,
     attacked: _Attacked,
-    record: Mapping[str, Any] | None,
+    record: DataRecord | None,
     options: AttackOptions,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -209,7 +96,7 @@ def _evaluate_under_attack(
     from mnistffn.figures.robustness import draw_adversaries, draw_robustness
 
     classifier, images, labels = attacked.classifier, attacked.images, attacked.labels
-    seed = options.seed if options.seed is not None else int((record or {}).get("split_seed", 0))
+    seed = options.seed if options.seed is not None else record.split_seed if record else 0
     options = replace(options, seed=seed)
     strengths = ",".join(f"{strength:g}" for strength in options.strengths)
     restarts = "" if options.n_restarts == 1 else f" --restarts {options.n_restarts}"

@@ -15,10 +15,10 @@ from torch import Tensor
 from mnistffn.errors import UsageError, check_values
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.network.seeding import seeded
+from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.progress import Progress
-from mnistffn.training.adversarial import Adversary, Norm, attack, is_right
-from mnistffn.training.batching import as_float, as_tensor
-from mnistffn.training.parameters import LARGEST_STRENGTH
+from mnistffn.training.adversarial import Adversary, attack, is_right
+from mnistffn.training.parameters import LARGEST_STRENGTH, Norm
 
 PGD_STEPS = 20
 BISECTIONS = 8
@@ -48,7 +48,8 @@ class AttackOptions:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        check_values(self, {"norm": (lambda v: v in LARGEST_STRENGTH, "linf or l2")})
+        norms = " or ".join(LARGEST_STRENGTH)
+        check_values(vars(self), {"norm": (lambda v: v in LARGEST_STRENGTH, norms)})
         largest = LARGEST_STRENGTH[self.norm]
         if not self.strengths or not all(0 < strength <= largest for strength in self.strengths):
             given = ",".join(map(str, self.strengths))

@@ -14,17 +14,14 @@ from mnistffn.figures.fields import find_bound, spell_r2
 from mnistffn.figures.maximize import find_range, spell_activation
 from mnistffn.figures.mosaic import DPI, join_tiles
 
-KINDS = {
-    "filter": "weights, as if without ReLUs",
-    "gradient": "mean gradient by the pixels",
-    "average": "mean of what turns it on",
-    "pattern": "what goes with its activation",
-}
 POSITIVE, NEGATIVE, OTHER = "tab:red", "tab:blue", "0.6"
 
 
 def draw_card(
-    arrays: Mapping[str, NDArray[np.float32]], content: Mapping[str, Any], heading: str
+    arrays: Mapping[str, NDArray[np.float32]],
+    content: Mapping[str, Any],
+    heading: str,
+    kinds: Mapping[Any, str],
 ) -> Figure:
     """Draw what is known of one unit.
 
@@ -33,16 +30,18 @@ def draw_card(
     arrays, content : mapping
         What card-layer<i>-unit<u>.npz and .json hold.
     heading : str
+    kinds : mapping of str to str
+        The kinds of fields, and what each is.
     """
     layout = ConstrainedLayoutEngine(rect=(0.02, 0.02, 0.96, 0.96), h_pad=0.12)
     figure = Figure((11, 8.2), dpi=DPI, layout=layout)
     figure.suptitle(heading, x=0.02, ha="left", fontsize=13)
     bands: Any = figure.subfigures(3, 1, height_ratios=(3, 2.6, 3))
     top, middle, bottom = bands
-    maximizing, *panels = top.subplots(1, 5)
+    maximizing, *panels = top.subplots(1, 1 + len(kinds))
     _draw_gray(maximizing, arrays["maximizing"], find_range(arrays["maximizing"]))
     maximizing.set_title(f"maximizing image\n{_describe_activation(content['score'])}", fontsize=9)
-    for axes, (kind, meaning) in zip(panels, KINDS.items(), strict=True):
+    for axes, (kind, meaning) in zip(panels, kinds.items(), strict=True):
         _draw_field(axes, arrays[kind], arrays["lit"].astype(bool))
         r2 = content["r2"][kind]
         axes.set_title(f"{kind}: {spell_r2(r2)}\n{meaning}", fontsize=9)

@@ -1,6 +1,6 @@
 """The picture of a search: accuracy against every searched parameter."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 MOST_COLUMNS = 4
-LOGARITHMIC = {"lr": "learning rate", "weight_decay": "weight decay"}
 
 
-def draw_search(columns: Mapping[str, NDArray[Any]]) -> Figure:
+def draw_search(columns: Mapping[str, NDArray[Any]], logarithmic: Collection[str] = ()) -> Figure:
     """Draw the candidates' accuracy, mean and range over the folds, against each parameter.
 
     Parameters
@@ -19,6 +18,8 @@ def draw_search(columns: Mapping[str, NDArray[Any]]) -> Figure:
     columns : mapping of str to ndarray
         ``accuracies`` (candidates, folds), the best candidate first, and one array (candidates,) for
         every searched parameter, of numbers or of names.
+    logarithmic : collection of str
+        Parameters that were drawn uniformly in the logarithm.
     """
     accuracies = 100 * columns["accuracies"]
     mean = accuracies.mean(axis=1)
@@ -37,10 +38,10 @@ def draw_search(columns: Mapping[str, NDArray[Any]]) -> Figure:
         axes.plot(
             values[0], mean[0], "*", color="tab:red", markersize=13, label=f"best: {_spell(values[0])}"
         )
-        if name in LOGARITHMIC and values.min() > 0 and values.min() < values.max():
+        if name in logarithmic and values.min() > 0 and values.min() < values.max():
             axes.set_xscale("log")
         label = name.replace("hidden ", "units of hidden layer ").replace("_", " ")
-        axes.set_xlabel(LOGARITHMIC.get(name, label))
+        axes.set_xlabel("learning rate" if name == "lr" else label)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="lower center")
     for axes in grid[:, 0]:

@@ -11,8 +11,8 @@ from mnistffn.inside.fields import FieldsResult, examine_units, summarise
 from mnistffn.inside.layer import open_layer
 from mnistffn.inside.maximize import MaximizeOptions, MaximizeResult, maximize
 from mnistffn.inside.objectives import Targets
+from mnistffn.inside.options import MEANINGS
 from mnistffn.inside.scorecard import Score
-from mnistffn.inside.units import describe_layer
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
 
@@ -67,22 +67,16 @@ def run_cards(run: RunDirectory, options: MaximizeOptions, progress: Progress) -
         raise UsageError(msg)
     found = maximize(opened, targets, options, progress, n_shown=SHOWN)
     fields = examine_units(opened, found.units.tolist(), progress=progress)
-    where = describe_layer(layer, opened.widths)
     stages = []
     for row, name in enumerate(targets.names):
         stages.append(f"card-layer{layer}-unit{name}")
-        with run.stage(
-            stages[-1],
-            command=f"maximize --layer {layer} --units {name} --card",
-            options=asdict(options) | {"layer": layer, "units": name, "device": "cpu"},
-            reads=["model.pt"],
-            data=opened.run_data.record,
-        ) as stage:
+        command = f"maximize --layer {layer} --units {name} --card"
+        with opened.stage(run, stages[-1], command, asdict(options) | {"units": name}) as stage:
             arrays, content = _take_unit(fields, found, row, opened.classes)
             stage.write_arrays(f"{stages[-1]}.npz", arrays)
             stage.write_json(f"{stages[-1]}.json", {"layer": layer} | content)
-            heading = f"Unit {name} of {where}"
-            stage.write_figure(f"{stages[-1]}.png", draw_card(arrays, content, heading))
+            figure = draw_card(arrays, content, f"Unit {name} of {opened.description}", MEANINGS)
+            stage.write_figure(f"{stages[-1]}.png", figure)
     return CardsResult(layer, found.scores, stages)
 
 

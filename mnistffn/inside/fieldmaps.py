@@ -15,7 +15,6 @@ pattern
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -23,10 +22,7 @@ from torch import Tensor
 from mnistffn.inside.realimages import find_lit
 from mnistffn.inside.unitstats import BATCH, activate
 from mnistffn.network.network import AffineLayer, propagate
-from mnistffn.training.batching import as_float
-
-Kind = Literal["filter", "gradient", "average", "pattern"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+from mnistffn.network.tensors import as_float
 
 # Weights of a pixel that fewer images light are mostly what they were initialised with.
 SMALLEST_LIT_PART = 0.001

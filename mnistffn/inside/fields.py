@@ -9,54 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mnistffn.errors import UsageError
-from mnistffn.inside.fieldmaps import KINDS, compute_fields
+from mnistffn.inside.fieldmaps import compute_fields
 from mnistffn.inside.layer import OpenLayer, open_layer
-from mnistffn.inside.units import describe_layer, parse_units
+from mnistffn.inside.options import KINDS, FieldsOptions
+from mnistffn.inside.units import parse_units
 from mnistffn.inside.unitstats import UnitStatistics, describe_units, finite_or_none, label_images
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
-
-SORTS = ("unit", "class", "selectivity", "on", "outgoing", "ablation", *KINDS)
-
-
-@dataclass(frozen=True)
-class FieldsOptions:
-    """Which fields to draw.
-
-    Attributes
-    ----------
-    layer : int or None
-        None for the output layer.
-    units : str or None
-        What :func:`~mnistffn.inside.units.parse_units` reads; None for all.
-    kinds : tuple of {"filter", "gradient", "average", "pattern"}
-    sort : str or None
-        Order of the units, one of :data:`SORTS`; a kind stands for its R². None for that in which they
-        are named, or by ``ablation`` where ``top`` is given.
-    top : int or None
-        Only so many of the units, the first ones in this order.
-    """
-
-    layer: int | None = None
-    units: str | None = None
-    kinds: tuple[str, ...] = KINDS
-    sort: str | None = None
-    top: int | None = None
-
-    def __post_init__(self) -> None:
-        if unknown := [kind for kind in self.kinds if kind not in KINDS]:
-            msg = f"kind={unknown[0]!r} must be one of {', '.join(KINDS)}"
-            raise UsageError(msg)
-        if self.sort is not None and self.sort not in SORTS:
-            msg = f"sort={self.sort!r} must be one of {', '.join(SORTS)}"
-            raise UsageError(msg)
-        if self.sort in KINDS and self.sort not in self.kinds:
-            msg = f"sort={self.sort!r} asks for a kind that is not drawn: add --kind {self.sort}"
-            raise UsageError(msg)
-        if self.top is not None and self.top < 1:
-            msg = f"top={self.top} must be at least 1"
-            raise UsageError(msg)
 
 
 @dataclass(frozen=True)
@@ -131,9 +90,10 @@ def examine_units(
 
 
 def sort_units(result: FieldsResult, key: str) -> list[int]:
-    """Return the rows of a result in the order of one of :data:`SORTS`, ties as they are.
+    """Return the rows of a result in an order, ties as they are.
 
-    Classes and units ascend, everything else descends.
+    ``key`` is one of :data:`~mnistffn.inside.options.SORTS`: classes and units ascend, all others
+    descend.
     """
     if key in KINDS:
         r2 = np.nan_to_num(result.r2[key], nan=-np.inf)
@@ -174,13 +134,7 @@ def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) ->
     layer = opened.layer
     chosen = parse_units(options.units, opened.unit_names)
     name = f"fields-layer{layer}"
-    with run.stage(
-        name,
-        command=_spell_command(layer, options),
-        options=asdict(options) | {"layer": layer, "device": "cpu"},
-        reads=["model.pt"],
-        data=opened.run_data.record,
-    ) as stage:
+    with opened.stage(run, name, _spell_command(layer, options), asdict(options)) as stage:
         result = examine_units(opened, chosen, options.kinds, progress)
         if sort := options.sort or ("ablation" if options.top else None):
             result = result.take(sort_units(result, sort)[: options.top])
@@ -190,7 +144,7 @@ def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) ->
         units = summarise(result)
         content = {"layer": layer, "kinds": list(options.kinds), "units": units}
         stage.write_json(f"{name}.json", content)
-        heading = f"Receptive fields, {describe_layer(layer, opened.widths)}"
+        heading = f"Receptive fields, {opened.description}"
         figure = draw_fields(result.fields, result.lit, units, heading)
         stage.write_figure(f"{name}.png", figure)
     return result

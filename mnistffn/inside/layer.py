@@ -1,14 +1,16 @@
 """Opening a layer of a run's network, together with the data that it was trained on."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mnistffn.inside.units import check_layer, name_units
+from mnistffn.inside.units import check_layer, describe_layer, name_units
 from mnistffn.network.modelfile import read_model
 from mnistffn.network.network import AffineLayer, fold_batch_norm
 from mnistffn.progress import Progress
 from mnistffn.run.data import DataOptions, RunData, check_fits, open_run_data
-from mnistffn.run.directory import RunDirectory
+from mnistffn.run.directory import RunDirectory, Stage
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,34 @@ class OpenLayer:
     def unit_names(self) -> list[str]:
         """How they call the units of this one."""
         return self.names[self.layer - 1]
+
+    @property
+    def description(self) -> str:
+        """How a picture's heading calls it."""
+        return describe_layer(self.layer, self.widths)
+
+    @contextmanager
+    def stage(
+        self, run: RunDirectory, name: str, command: str, options: Mapping[str, Any]
+    ) -> Iterator[Stage]:
+        """Run a stage of a run that looks into this layer.
+
+        Parameters
+        ----------
+        run : RunDirectory
+        name, command : str
+            As :meth:`~mnistffn.run.directory.RunDirectory.stage` takes them.
+        options : mapping
+            Resolved, the layer aside.
+        """
+        with run.stage(
+            name,
+            command=command,
+            options=dict(options) | {"layer": self.layer, "device": "cpu"},
+            reads=["model.pt"],
+            data=self.run_data.record,
+        ) as stage:
+            yield stage
 
     @property
     def is_output(self) -> bool:

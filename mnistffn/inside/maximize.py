@@ -25,11 +25,10 @@ from mnistffn.inside.layer import OpenLayer, open_layer
 from mnistffn.inside.objectives import Objective, Targets
 from mnistffn.inside.realimages import RealImages, Responses
 from mnistffn.inside.scorecard import Score, score_images
-from mnistffn.inside.units import describe_layer
 from mnistffn.network.seeding import seeded
+from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
-from mnistffn.training.batching import as_float, as_tensor
 
 NO_UNIT = -1
 SHOWN = 3  # real images of each sort
@@ -110,7 +109,7 @@ class MaximizeOptions:
             "start": (lambda v: v in STARTS, f"one of {', '.join(STARTS)}"),
             "restarts": (lambda v: 1 <= v <= MOST_RESTARTS, f"from 1 to {MOST_RESTARTS}"),
         }
-        check_values(self, rules)
+        check_values(vars(self), rules)
 
 
 @dataclass(frozen=True)
@@ -270,24 +269,17 @@ def run_maximize(
     layer = opened.layer
     targets = Targets.of(options.units, options.objectives, opened.unit_names)
     name = f"maximize-layer{layer}"
-    with run.stage(
-        name,
-        command=_spell_command(layer, options),
-        options=asdict(options) | {"layer": layer, "device": "cpu"},
-        reads=["model.pt"],
-        data=opened.run_data.record,
-    ) as stage:
+    with opened.stage(run, name, _spell_command(layer, options), asdict(options)) as stage:
         found = maximize(opened, targets, options, progress, n_frames=FRAMES if animate else 0)
         arrays = {"units": found.units, "images": found.images}
         arrays |= {"most_real": found.most_real, "least_real": found.least_real}
         stage.write_arrays(f"{name}.npz", arrays)
         scores = [asdict(score) for score in found.scores]
         stage.write_json(f"{name}.json", {"layer": layer, "scores": scores})
-        where = describe_layer(layer, opened.widths)
-        figure = draw_maximized(found.rows(), scores, f"Maximizing images, {where}")
+        figure = draw_maximized(found.rows(), scores, f"Maximizing images, {opened.description}")
         stage.write_figure(f"{name}.png", figure)
         if animate:
-            animation = draw_ascent(found.frames, targets.names, f"Ascent, {where}")
+            animation = draw_ascent(found.frames, targets.names, f"Ascent, {opened.description}")
             stage.write(f"{name}.gif", animation)
     return found
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from mnistffn.errors import DataError, UsageError
 from mnistffn.inside.unitstats import BATCH
 from mnistffn.network.network import AffineLayer, propagate
-from mnistffn.training.batching import as_float
+from mnistffn.network.tensors import as_float
 
 
 @dataclass(frozen=True)

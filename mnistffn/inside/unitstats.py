@@ -13,8 +13,8 @@ from torch import Tensor
 from mnistffn.data import Dataset, Split
 from mnistffn.inside.layer import OpenLayer
 from mnistffn.network.network import AffineLayer, propagate
+from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.progress import Progress
-from mnistffn.training.batching import as_float, as_tensor
 
 BATCH = 4096
 MOST_IMAGES = 20_000  # for means and covariances: their noise is far below what a picture shows

@@ -1,6 +1,5 @@
 """Which data a run works on, and which part of them is for testing."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from mnistffn.data.dataset import hash_file
 from mnistffn.data.orientation import Orientation
 from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.progress import Progress
-from mnistffn.run.directory import MANIFEST, RunDirectory
+from mnistffn.run.directory import RunDirectory
+from mnistffn.run.manifest import MANIFEST, DataRecord
 
 TEST_SIZE = 0.1
 
@@ -46,7 +46,7 @@ class RunData:
 
     dataset: Dataset
     split: Split
-    record: dict[str, Any]
+    record: DataRecord
 
     @property
     def X_train(self) -> NDArray[np.uint8]:
@@ -60,7 +60,7 @@ class RunData:
 
     def resolve_seed(self, seed: int | None) -> int:
         """Return a command's own seed, or that of the split where none is given."""
-        return int(self.record["split_seed"]) if seed is None else seed
+        return self.record.split_seed if seed is None else seed
 
 
 def open_run_data(
@@ -86,37 +86,37 @@ def open_run_data(
     DataError
         The data cannot be read.
     """
-    known: Mapping[str, Any] = run.manifest()["data"] or {}
-    path = options.path or (Path(known["path"]) if known.get("path") else None)
-    same_file = options.path is None or _has_hash(options.path, known.get("sha256", ""))
-    orientation = options.orientation or (known.get("requested_orientation") if same_file else None)
-    orientation = orientation or "auto"
+    known = run.manifest().data
+    path = options.path or (Path(known.path) if known and known.path else None)
+    same_file = known and (options.path is None or _has_hash(options.path, known.sha256))
+    inherited = known.requested_orientation if known and same_file else "auto"
+    orientation = options.orientation or inherited
     dataset = _load(run, path, orientation)
-    test_size = options.test_size or known.get("test_size", TEST_SIZE)
-    settled = known.get("sha256") == dataset.sha256 and known.get("test_size") == test_size
-    split_seed = known["split_seed"] if settled or (known and seed is None) else seed or 0
+    test_size = options.test_size or (known.test_size if known else TEST_SIZE)
+    settled = known and known.sha256 == dataset.sha256 and known.test_size == test_size
+    split_seed = known.split_seed if known and (settled or seed is None) else seed or 0
     split = split_labels(dataset.labels, test_size, split_seed)
     _describe(dataset, split, split_seed, progress)
-    record = {
-        "path": None if dataset.is_builtin else str(Path(dataset.source).resolve()),
-        "sha256": dataset.sha256,
-        "n": len(dataset.labels),
-        "image_shape": list(dataset.image_shape),
-        "classes": dataset.classes.tolist(),
-        "orientation": dataset.layout.orientation,
-        "requested_orientation": orientation,
-        "layout": asdict(dataset.layout),
-        "test_size": test_size,
-        "split_seed": split_seed,
-        "n_train": len(split.train),
-        "n_test": len(split.test),
-    }
+    record = DataRecord(
+        path=None if dataset.is_builtin else str(Path(dataset.source).resolve()),
+        sha256=dataset.sha256,
+        n=len(dataset.labels),
+        image_shape=dataset.image_shape,
+        classes=tuple(dataset.classes.tolist()),
+        orientation=dataset.layout.orientation,
+        requested_orientation=orientation,
+        layout=asdict(dataset.layout),
+        test_size=test_size,
+        split_seed=split_seed,
+        n_train=len(split.train),
+        n_test=len(split.test),
+    )
     return RunData(dataset, split, record)
 
 
 def open_test_images(
     run: RunDirectory, options: DataOptions, progress: Progress
-) -> tuple[Dataset, NDArray[np.int64], dict[str, Any] | None]:
+) -> tuple[Dataset, NDArray[np.int64], DataRecord | None]:
     """Load the images that a run's model is to be tested on.
 
     Returns
@@ -124,8 +124,8 @@ def open_test_images(
     dataset : Dataset
     index : ndarray of shape (n_test,), int64
         Rows for testing: the run's test part, or all rows of a file that the run knows nothing of.
-    record : dict or None
-        The manifest's entry on the data; None for other data than the run's.
+    record : DataRecord or None
+        What the manifest says of the data; None for other data than the run's.
 
     Raises
     ------
@@ -133,18 +133,18 @@ def open_test_images(
         The run's data file has changed, or nothing tells what the model was trained on, so that
         images for testing cannot be told from those for training.
     """
-    known = run.manifest()["data"]
+    known = run.manifest().data
     if known is None and options.path is None:
         manifest = run.path / MANIFEST
         msg = f"{manifest} does not tell what the model was trained on: give DATA or train again"
         raise RunDirectoryError(msg)
-    if known and (options.path is None or _has_hash(options.path, known["sha256"])):
+    if known and (options.path is None or _has_hash(options.path, known.sha256)):
         run_data = open_run_data(run, options, None, progress)
         return run_data.dataset, run_data.split.test, run_data.record
-    if known and options.path and str(options.path.resolve()) == known["path"]:
+    if known and options.path and str(options.path.resolve()) == known.path:
         msg = f"{options.path} has changed since the model was trained on a part of it: train again"
         raise RunDirectoryError(msg)
-    inherited: Orientation = known["requested_orientation"] if known else "auto"
+    inherited: Orientation = known.requested_orientation if known else "auto"
     dataset = load_dataset(options.path, orientation=options.orientation or inherited)
     _describe_file(dataset, progress)
     progress.note("test: all of these images, taking it that the model has not seen them")

@@ -1,37 +1,36 @@
-"""The run directory: lock, atomic writes, manifest, and which stage is stale.
-
-A stage is one command's work: it reads files of the run directory and the data, and writes files. The
-manifest, ``run.json``, records for every stage the hashes of what it read and wrote, so that a later
-command can tell when something that a stage read has changed since.
-"""
+"""The run directory: a folder that the commands share, in which a stage puts all its files or none."""
 
 import csv
-import hashlib
 import io
-import json
 import os
 import platform
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from mnistffn.errors import RunDirectoryError
+from mnistffn.run.files import (
+    clear_left_overs,
+    hash_file,
+    lock,
+    name_temporary,
+    read_json,
+    sync_folder,
+    to_json,
+    write_synced,
+)
+from mnistffn.run.manifest import DATA, MANIFEST, DataRecord, Manifest, StageRecord, read_manifest
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-SCHEMA = 1
-MANIFEST = "run.json"
 LOCK = ".lock"
 CACHE = ".data.npz"
-TEMPORARY = ".tmp"
-LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|csv|npz|pt|png|gif)\.\d+\.tmp")
 PACKAGES = ("mnistffn", "torch", "skorch", "scikit-learn", "scipy", "numpy", "matplotlib")
 
 
@@ -59,16 +58,16 @@ class Stage:
         RunDirectoryError
             The system does not let it, for want of space for example.
         """
-        self.pending[name] = temporary = _name_temporary(self.directory / name)
+        self.pending[name] = temporary = name_temporary(self.directory / name)
         try:
-            _write_synced(temporary, write)
+            write_synced(temporary, write)
         except OSError as error:
             msg = f"{self.directory / name} cannot be written: {error.strerror or error}"
             raise RunDirectoryError(msg) from error
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write ``content`` with the schema version in front."""
-        self.write(name, lambda file: file.write(_to_json(content)))
+        self.write(name, lambda file: file.write(to_json(content)))
 
     def write_csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Write a table with one header line."""
@@ -106,23 +105,15 @@ class RunDirectory:
         self.path = Path(path)
         self.cache = self.path / CACHE
 
-    def manifest(self) -> dict[str, Any]:
-        """Return the content of ``run.json``, or an empty manifest where there is none.
+    def manifest(self) -> Manifest:
+        """Return what ``run.json`` says, an empty manifest where there is none.
 
         Raises
         ------
         RunDirectoryError
             The file is damaged or of another schema.
         """
-        if not (self.path / MANIFEST).exists():
-            return {"schema": SCHEMA, "data": None, "stages": {}}
-        manifest = self.read_json(MANIFEST)
-        try:
-            _check_manifest(manifest)
-        except (KeyError, TypeError) as error:
-            msg = f"{self.path / MANIFEST} is damaged ({error}): remove it and start again"
-            raise RunDirectoryError(msg) from error
-        return manifest
+        return read_manifest(self.path)
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Return the content of a JSON file that a stage has written.
@@ -132,25 +123,13 @@ class RunDirectory:
         RunDirectoryError
             The file is missing, damaged or of another schema.
         """
-        path = self.path / name
-        try:
-            content = json.loads(path.read_bytes())
-        except FileNotFoundError as error:
-            msg = f"{path} is missing"
-            raise RunDirectoryError(msg) from error
-        except (OSError, ValueError) as error:
-            msg = f"{path} cannot be read ({error}): remove it and run its command again"
-            raise RunDirectoryError(msg) from error
-        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            msg = f"{path} is not of schema {SCHEMA}: remove it and run its command again"
-            raise RunDirectoryError(msg)
-        return content
+        return read_json(self.path / name)
 
     def write_cache(self, write: Callable[[BinaryIO], object]) -> None:
         """Let ``write`` fill the cache, which no stage counts on; do without if that fails."""
-        temporary = _name_temporary(self.cache)
+        temporary = name_temporary(self.cache)
         try:
-            _write_synced(temporary, write)
+            write_synced(temporary, write)
             temporary.replace(self.cache)
         except OSError:
             temporary.unlink(missing_ok=True)
@@ -163,7 +142,7 @@ class RunDirectory:
         command: str,
         options: Mapping[str, Any],
         reads: Sequence[str] = (),
-        data: Mapping[str, Any] | None = None,
+        data: DataRecord | None = None,
     ) -> Iterator[Stage]:
         """Run a stage: write its files together at the end, and the manifest last.
 
@@ -182,8 +161,8 @@ class RunDirectory:
             Resolved options, seeds, threads and device; plain values. The stage may add to them.
         reads : sequence of str
             Files of the run directory that it reads.
-        data : mapping or None
-            The manifest's new entry on the data, where the stage reads them.
+        data : DataRecord or None
+            What the manifest is to say of the data, where the stage reads them.
 
         Raises
         ------
@@ -191,9 +170,9 @@ class RunDirectory:
             A file cannot be put in its place.
         """
         started = _now()
-        inputs = {file: _hash(self.path / file) for file in reads}
+        inputs = {file: hash_file(self.path / file) for file in reads}
         if data is not None:
-            inputs["data"] = fingerprint(data)
+            inputs[DATA] = data.fingerprint
         stage = Stage(self.path, dict(options), inputs)
         try:
             yield stage
@@ -201,15 +180,15 @@ class RunDirectory:
         finally:
             stage.discard()
 
-    def warn_if_stale(self, reads: Sequence[str], data: Mapping[str, Any] | None = None) -> None:
+    def warn_if_stale(self, reads: Sequence[str], data: DataRecord | None = None) -> None:
         """Warn about files among ``reads`` that were made from something that has changed since.
 
         Parameters
         ----------
         reads : sequence of str
             Files of the run directory that a command is about to read.
-        data : mapping or None
-            The entry on the data that it is about to use; None for the manifest's own.
+        data : DataRecord or None
+            The data that it is about to use; None for the manifest's own.
 
         Warns
         -----
@@ -218,71 +197,48 @@ class RunDirectory:
         """
         manifest = self.manifest()
         if data is not None:
-            manifest["data"] = data
-        for name, stage in manifest["stages"].items():
-            for file in set(stage["outputs"]) & set(reads):
-                if reason := self._why_stale(stage, manifest):
-                    again = f"run mnistffn {stage['command']} again"
+            manifest = replace(manifest, data=data)
+        for file in reads:
+            for name, stage in manifest.find_makers(file):
+                if reason := manifest.why_stale(stage, self.path):
+                    again = f"run mnistffn {stage.command} again"
                     msg = f"{file} is out of date, {reason}: {again}"
                     warnings.warn(StaleWarning(msg), stacklevel=2)
-                elif _hash(self.path / file) != stage["outputs"][file]:
+                elif hash_file(self.path / file) != stage.outputs[file]:
                     msg = f"{file} has changed since {name} wrote it"
                     warnings.warn(StaleWarning(msg), stacklevel=2)
 
     def stale_commands(self) -> list[str]:
         """Return the commands whose files were made from something that has changed since."""
         manifest = self.manifest()
-        stages = manifest["stages"].values()
-        return [stage["command"] for stage in stages if self._why_stale(stage, manifest)]
-
-    def _why_stale(self, stage: Mapping[str, Any], manifest: Mapping[str, Any]) -> str | None:
-        """Return what has changed since a stage read it, or since what it read was made."""
-        for name, digest in stage["inputs"].items():
-            if name == "data":
-                if manifest["data"] is None or fingerprint(manifest["data"]) != digest:
-                    return "the data or their split changed after it was made"
-                continue
-            if _hash(self.path / name) != digest:
-                return f"{name} changed after it was made"
-            for maker in manifest["stages"].values():
-                if name in maker["outputs"] and self._why_stale(maker, manifest):
-                    return f"{name}, which it was made from, is out of date itself"
-        return None
+        stages = manifest.stages.values()
+        return [stage.command for stage in stages if manifest.why_stale(stage, self.path)]
 
     def _commit(
-        self, name: str, command: str, stage: Stage, started: str, data: Mapping[str, Any] | None
+        self, name: str, command: str, stage: Stage, started: str, data: DataRecord | None
     ) -> None:
-        from importlib.metadata import version  # noqa: PLC0415  # a tenth of the time that --help may take
-
         manifest = self.manifest()
-        outputs = {file: _hash(temporary) for file, temporary in stage.pending.items()}
-        manifest["data"] = data or manifest["data"]
-        dropped = set(manifest["stages"].get(name, {}).get("outputs", {})) - set(outputs)
-        stages = manifest["stages"].items()
-        others = [file for other, entry in stages if other != name for file in entry["outputs"]]
-        dropped -= {MANIFEST, *others}
-        manifest["stages"][name] = {
-            "command": command,
-            "options": stage.options,
-            "versions": {"python": platform.python_version()}
-            | {package: version(package) for package in PACKAGES},
-            "started": started,
-            "ended": _now(),
-            "inputs": stage.inputs,
-            "outputs": outputs,
-        }
+        outputs = {file: hash_file(temporary) for file, temporary in stage.pending.items()}
+        before = manifest.stages[name].outputs if name in manifest.stages else {}
+        others = [file for other, s in manifest.stages.items() if other != name for file in s.outputs]
+        dropped = set(before) - set(outputs) - {MANIFEST, *others}
+        record = StageRecord(
+            command, stage.options, _find_versions(), started, _now(), stage.inputs, outputs
+        )
+        stages = {**manifest.stages, name: record}
         files = dict(stage.pending)
         if blocked := [file for file in files if (self.path / file).is_dir()]:
             msg = f"{self.path / blocked[0]} is a folder where a file belongs: move it away"
             raise RunDirectoryError(msg)
-        stage.write_json(MANIFEST, manifest)
+        content = Manifest(data or manifest.data, stages).to_json()
+        stage.write(MANIFEST, lambda file: file.write(content))
         for file in [*files, MANIFEST]:
             stage.pending[file].replace(self.path / file)
         for file in dropped:
             # A manifest that was tampered with must not reach out of the folder.
             if Path(file).name == file and (self.path / file).is_file():
                 (self.path / file).unlink()
-        _sync_folder(self.path)
+        sync_folder(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -296,15 +252,13 @@ class RunDirectory:
         is_new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / LOCK).open("w")
+            file = (self.path / LOCK).open("w")
         except OSError as error:
             msg = f"the run directory {self.path} cannot be written: {error.strerror}"
             raise RunDirectoryError(msg) from error
-        with lock:
-            _lock(lock.fileno(), self.path)
-            for left_over in self.path.glob(f".*{TEMPORARY}"):
-                if LEFT_OVER.fullmatch(left_over.name):
-                    left_over.unlink(missing_ok=True)
+        with file:
+            lock(file.fileno(), self.path)
+            clear_left_overs(self.path)
             try:
                 yield
             finally:
@@ -327,82 +281,11 @@ def exclusive(
     return work
 
 
-def _name_temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+def _find_versions() -> dict[str, str]:
+    from importlib.metadata import version  # noqa: PLC0415  # a tenth of the time that --help may take
 
-
-def _write_synced(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    with path.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _check_manifest(manifest: Mapping[str, Any]) -> None:
-    """Raise KeyError or TypeError unless what later commands rely on is there and of its type."""
-    _check_type("stages", manifest["stages"], dict)
-    for name, stage in manifest["stages"].items():
-        for key, kind in (("command", str), ("inputs", dict), ("outputs", dict)):
-            _check_type(f"{name}.{key}", stage[key], kind)
-    data = manifest["data"]
-    if data is None:
-        return
-    for key in ("sha256", "orientation", "requested_orientation"):
-        _check_type(key, data[key], str)
-    _check_type("path", data["path"], (str, type(None)))
-    _check_type("test_size", data["test_size"], float)
-    _check_type("split_seed", data["split_seed"], int)
-    _check_type("image_shape", data["image_shape"], list)
-    for length in data["image_shape"]:
-        _check_type("image_shape", length, int)
-
-
-def _check_type(name: str, value: object, kind: type | tuple[type, ...]) -> None:
-    if not isinstance(value, kind):
-        msg = f"{name} is {value!r}"
-        raise TypeError(msg)
-
-
-def fingerprint(data: Mapping[str, Any]) -> str:
-    """Return a hash of the data that a stage reads: the file, its orientation and the split."""
-    relevant = {key: data[key] for key in ("sha256", "orientation", "test_size", "split_seed")}
-    return hashlib.sha256(_to_json(relevant)).hexdigest()
-
-
-def _to_json(content: Mapping[str, Any]) -> bytes:
-    text = json.dumps({"schema": SCHEMA} | dict(content), indent=2, allow_nan=False)
-    return f"{text}\n".encode()
-
-
-def _hash(path: Path) -> str:
-    """Return the SHA-256 of a file, or an empty string where there is none."""
-    with suppress(FileNotFoundError), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-    return ""
+    return {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _sync_folder(path: Path) -> None:
-    """Make renames in a folder durable, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    """Take an exclusive lock that the system releases when the process ends, however it ends."""
-    try:
-        import fcntl  # noqa: PLC0415  # not on Windows, where nothing is locked
-    except ImportError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        msg = f"another mnistffn is at work in {path}: wait for it, or take another --run-dir"
-        raise RunDirectoryError(msg) from error

@@ -17,7 +17,8 @@ from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.progress import Progress
 from mnistffn.run.data import DataOptions, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
-from mnistffn.search.search import FEWEST_IMAGES, SearchOptions, make_classifier, plan_rounds
+from mnistffn.search.options import FEWEST_IMAGES, SearchOptions, plan_rounds
+from mnistffn.search.search import make_classifier
 from mnistffn.search.space import SearchSpace
 from mnistffn.search.trial import Trial, shared_folder
 

@@ -5,161 +5,30 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from math import floor, log
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from joblib import cpu_count
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV, StratifiedKFold
 
-from mnistffn.errors import DataError, MnistffnError, UsageError
+from mnistffn.errors import DataError, MnistffnError
 from mnistffn.progress import Progress
 from mnistffn.run.data import DataOptions, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
-from mnistffn.search.space import SearchSpace, check_tunable
+from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
+from mnistffn.search.result import Candidate, SearchResult, make_columns, make_table, summarise
+from mnistffn.search.space import SearchSpace
 from mnistffn.search.trial import CLASSIFIER, SharedFolder, Trial, plain, shared_folder
 from mnistffn.training.classifier import FeedForwardClassifier
-from mnistffn.training.device import Device, Precision, check_precision, resolve_device
-from mnistffn.training.parameters import check_parameters
-from mnistffn.training.recipes import DEFAULT_RECIPE, TUNABLE, combine, get_recipe
-
-Strategy = Literal["random", "halving"]
-STRATEGIES = get_args(Strategy)
-FACTOR = 4  # of halving: a quarter of the candidates goes on, with four times as many images
-FEWEST_IMAGES = 100
-MAX_EPOCHS = 5
-
-
-@dataclass(frozen=True)
-class SearchOptions:
-    """How the search goes about it.
-
-    Attributes
-    ----------
-    n_trials, n_folds : int
-        Candidates, and folds of the cross-validation of each.
-    max_epochs : int
-        Epochs of one fit, at the most.
-    recipe : str
-        One of :data:`~mnistffn.training.recipes.RECIPES`: sets what is not searched.
-    strategy : {"random", "halving"}
-        See :func:`random_search`.
-    time_limit : float or None
-        Seconds after which no fit goes on; None for no limit.
-    parameters : mapping of str to object
-        Parameters of :class:`~mnistffn.FeedForwardClassifier` that differ from the recipe's. With
-        patience, a fit is stopped early on a validation part inside its training fold; like the
-        number of epochs, it is not handed on to the training.
-    precision : {"float32", "tf32", "bf16"}
-    device : {"auto", "cpu", "cuda", "mps"}
-        In which numbers and where the candidates are trained; not handed on either.
-    n_jobs : int or None
-        Fits side by side, each in a process of its own with one thread; None for one a core.
-    seed : int or None
-        None for the seed of the run's split, or 0.
-    """
-
-    n_trials: int = 12
-    n_folds: int = 3
-    max_epochs: int = MAX_EPOCHS
-    recipe: str = DEFAULT_RECIPE
-    strategy: Strategy = "random"
-    time_limit: float | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    precision: Precision = "float32"
-    device: Device = "cpu"
-    n_jobs: int | None = None
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        get_recipe(self.recipe)
-        for name in set(self.parameters) - {"patience"}:
-            check_tunable(name)
-        if self.strategy not in STRATEGIES:
-            msg = f"strategy={self.strategy!r} must be one of {', '.join(STRATEGIES)}"
-            raise UsageError(msg)
-        if self.time_limit is not None and not 0 < self.time_limit < np.inf:
-            msg = f"time_limit={self.time_limit} must be above 0"
-            raise UsageError(msg)
-        for name, minimum in {"n_trials": 1, "n_folds": 2, "n_jobs": 1}.items():
-            value = getattr(self, name)
-            if value is not None and value < minimum:
-                msg = f"{name}={value} must be at least {minimum}"
-                raise UsageError(msg)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One point of the space and how it did.
-
-    Attributes
-    ----------
-    parameters : dict
-        The searched parameters.
-    accuracies : tuple of float
-        Accuracy on every fold.
-    diverged : float
-        Part of the folds in which not one epoch had a finite loss.
-    epochs, seconds : float
-        Mean over the folds.
-    n_images : int or None
-        Images that every fit was trained on, drawn from its folds; None for all of them.
-    """
-
-    parameters: dict[str, Any]
-    accuracies: tuple[float, ...]
-    diverged: float
-    epochs: float
-    seconds: float
-    n_images: int | None = None
-
-    @property
-    def mean(self) -> float:
-        """Mean accuracy over the folds."""
-        return float(np.mean(self.accuracies))
-
-    @property
-    def std(self) -> float:
-        """Standard deviation of the accuracy over the folds."""
-        return float(np.std(self.accuracies))
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """What a search found.
-
-    Attributes
-    ----------
-    candidates : list of Candidate
-        The best one first; those that were trained on fewer images after all others.
-    n_unfinished : int
-        Candidates that time ran out for.
-    recipe : str
-    fixed : dict
-        Parameters besides the recipe that all candidates share.
-    """
-
-    candidates: list[Candidate]
-    n_unfinished: int
-    recipe: str
-    fixed: dict[str, Any]
-
-    @property
-    def best(self) -> Candidate:
-        """The candidate with the highest mean accuracy of those trained on most images."""
-        return self.candidates[0]
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The recipe and the parameters over it: what params.json hands to train."""
-        return {"recipe": self.recipe} | self.best.parameters | self.fixed
+from mnistffn.training.device import check_precision, resolve_device
+from mnistffn.training.parameters import LOGARITHMIC, TUNABLE, check_parameters
+from mnistffn.training.recipes import combine, get_recipe
 
 
 def random_search(
@@ -254,48 +123,12 @@ def make_classifier(
     parameters |= {"max_epochs": options.max_epochs, "image_shape": image_shape}
     parameters |= {"precision": options.precision, "device": options.device}
     classifier = FeedForwardClassifier(**parameters, n_threads=1, random_state=options.seed or 0)
-    check_parameters(classifier)
+    check_parameters(classifier.get_params(deep=False))
     check_precision(options.precision, resolve_device(options.device))
     for name, values in space.further.items():
         for value in values:
-            check_parameters(clone(classifier).set_params(**{name: value}))
+            check_parameters(classifier.get_params(deep=False) | {name: value})
     return classifier
-
-
-def plan_rounds(options: SearchOptions, n: int) -> list[tuple[int, int | None]]:
-    """Return how many candidates every round of a search tries, and on how many images of each fold.
-
-    Parameters
-    ----------
-    options : SearchOptions
-    n : int
-        Images of all folds.
-
-    Returns
-    -------
-    list of (int, int or None)
-        None for all images of the folds that are trained on.
-
-    Examples
-    --------
-    >>> plan_rounds(SearchOptions(n_trials=12), 54000)
-    [(12, None)]
-    >>> plan_rounds(SearchOptions(n_trials=12, strategy="halving"), 54000)
-    [(12, 2250), (3, 9000)]
-    """
-    if options.strategy == "random":
-        return [(options.n_trials, None)]
-    # Counted as scikit-learn does. The last round has a quarter of the images: that is enough to tell
-    # candidates apart, and all of them would double the time.
-    most = n - -(-n // options.n_folds)
-    n_rounds = 1 + floor(log(options.n_trials, FACTOR))
-    fewest = min(most, max(FEWEST_IMAGES, most // FACTOR**n_rounds))
-    n_rounds = min(n_rounds, 1 + floor(log(most // fewest, FACTOR)))
-    rounds, n_candidates = [], options.n_trials
-    for round_ in range(n_rounds):
-        rounds.append((n_candidates, fewest * FACTOR**round_))
-        n_candidates = -(-n_candidates // FACTOR)
-    return rounds
 
 
 def _make_search(
@@ -355,9 +188,9 @@ def run_search(
         if result.best.diverged:
             msg = "training diverged even for the best candidate: lower the bounds of the learning rate"
             raise MnistffnError(msg)
-        stage.write_json("params.json", _parameters(result))
-        stage.write_csv("search.csv", *_table(result))
-        stage.write_figure("search.png", draw_search(_columns(result)))
+        stage.write_json("params.json", summarise(result))
+        stage.write_csv("search.csv", *make_table(result))
+        stage.write_figure("search.png", draw_search(make_columns(result), LOGARITHMIC))
     return result
 
 
@@ -427,59 +260,3 @@ def _candidates(
         )
         candidates.append(Candidate(parameters, accuracies, diverged, epochs, seconds, n_images))
     return sorted(candidates, key=lambda candidate: (-(candidate.n_images or 0), -candidate.mean))
-
-
-def _parameters(result: SearchResult) -> dict[str, Any]:
-    best = result.best
-    accuracy = {"mean": best.mean, "std": best.std, "folds": list(best.accuracies)}
-    return result.parameters | {"cv_accuracy": accuracy}
-
-
-def _table(result: SearchResult) -> tuple[list[str], list[list[Any]]]:
-    best = result.best
-    folds = [f"fold{fold}_accuracy" for fold in range(len(best.accuracies))]
-    scores = ["mean_accuracy", "std_accuracy", *folds, "epochs", "seconds", "images"]
-    header = ["rank", *best.parameters, *scores]
-    rows = [
-        [
-            rank,
-            *(_cell(value) for value in c.parameters.values()),
-            f"{c.mean:.6f}",
-            f"{c.std:.6f}",
-            *(f"{accuracy:.6f}" for accuracy in c.accuracies),
-            f"{c.epochs:.1f}",
-            f"{c.seconds:.2f}",
-            "all" if c.n_images is None else c.n_images,
-        ]
-        for rank, c in enumerate(result.candidates, start=1)
-    ]
-    return header, rows
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return "-".join(map(str, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _columns(result: SearchResult) -> dict[str, NDArray[Any]]:
-    """Return what the figure shows: one array per searched parameter, and the folds' accuracies.
-
-    A candidate of several rounds is shown as it did in its last.
-    """
-    last: dict[str, Candidate] = {}
-    for candidate in result.candidates:
-        last.setdefault(json.dumps(candidate.parameters), candidate)
-    candidates = list(last.values())
-    columns = {"accuracies": np.array([c.accuracies for c in candidates])}
-    for depth in range(len(candidates[0].parameters["hidden"])):
-        columns[f"hidden {depth + 1}"] = np.array([c.parameters["hidden"][depth] for c in candidates])
-    for name in candidates[0].parameters:
-        if name != "hidden":
-            values = [c.parameters[name] for c in candidates]
-            columns[name] = np.array(values if _are_numbers(values) else [str(v) for v in values])
-    return columns
-
-
-def _are_numbers(values: list[Any]) -> bool:
-    return all(type(value) in (int, float) for value in values)

@@ -10,10 +10,8 @@ from numpy.random import RandomState
 from scipy import stats
 
 from mnistffn.errors import UsageError
-from mnistffn.training.parameters import WIDEST
-from mnistffn.training.recipes import OTHER_DROPOUT_BOUNDS, PLAIN, TUNABLE, WHOLE
-
-LOGARITHMIC = ("lr", "weight_decay")  # they span decades
+from mnistffn.training.parameters import PARAMETERS, WIDEST, check_tunable
+from mnistffn.training.recipes import OTHER_DROPOUT_BOUNDS
 
 
 class LayerSizes:
@@ -91,20 +89,14 @@ class SearchSpace:
         return distributions | {name: _distribution(name, v) for name, v in self.further.items()}
 
 
-def check_tunable(name: str) -> None:
-    """Raise UsageError unless a parameter can be searched beside sizes and dropout."""
-    if name not in TUNABLE:
-        msg = f"{name} cannot be tuned like this, only {', '.join(TUNABLE)}"
-        raise UsageError(msg)
-
-
 def _are_bounds(name: str, values: tuple[float, float]) -> bool:
     """Return whether a parameter can be drawn between two values."""
-    kinds = (int,) if name in WHOLE else (int, float)
-    if not (name in WHOLE or type(PLAIN[name]) is float) or any(type(v) not in kinds for v in values):
+    row = PARAMETERS[name]
+    kinds = (int,) if row.whole else (int, float)
+    if not (row.whole or type(row.default) is float) or any(type(v) not in kinds for v in values):
         return False
     low, high = values
-    return 0 <= low <= high < math.inf and (low > 0 or name not in LOGARITHMIC)
+    return 0 <= low <= high < math.inf and (low > 0 or not row.logarithmic)
 
 
 def _distribution(name: str, values: tuple[float, float] | list[Any]) -> Any:
@@ -112,8 +104,9 @@ def _distribution(name: str, values: tuple[float, float] | list[Any]) -> Any:
     if isinstance(values, list):
         return values
     low, high = values
-    if name in WHOLE:
+    row = PARAMETERS[name]
+    if row.whole:
         return stats.randint(low, high + 1)
     if low == high:
         return [low]
-    return stats.loguniform(low, high) if name in LOGARITHMIC else stats.uniform(low, high - low)
+    return stats.loguniform(low, high) if row.logarithmic else stats.uniform(low, high - low)

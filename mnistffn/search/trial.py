@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 
-from mnistffn.training.batching import as_float
+from mnistffn.network.tensors import as_float
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.net import Epoch
 

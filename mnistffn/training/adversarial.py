@@ -4,14 +4,14 @@ Single-step training with a uniform start is after Wong, Rice and Kolter (2020),
 descent (PGD) after Madry and others (2018).
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mnistffn.network.network import FeedForwardNetwork
+from mnistffn.training.parameters import Norm
 
-Norm = Literal["linf", "l2"]
 TINY = 1e-30
 
 

@@ -6,15 +6,13 @@ degrees of freedom: here it is a sum of Gaussian bumps on a coarse lattice, and 
 three planes, so that the displacements of a whole batch are one product of matrices.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from mnistffn.errors import check_values
+from mnistffn.training.parameters import PARAMETERS, check_ranges
 
 LATTICE = 1.5  # spacing of the bumps in their widths: the field's variance ripples by 2.5% between them
 
@@ -39,25 +37,15 @@ class Strengths:
         Standard deviation of the Gaussian that smooths it, as a part of the image's side.
     """
 
-    rotation: float = 10.0
-    scaling: float = 0.11
-    shear: float = 0.11
-    shift: float = 0.03
-    elastic: float = 0.025
-    elastic_width: float = 0.14
+    rotation: float = PARAMETERS["rotation"].default
+    scaling: float = PARAMETERS["scaling"].default
+    shear: float = PARAMETERS["shear"].default
+    shift: float = PARAMETERS["shift"].default
+    elastic: float = PARAMETERS["elastic"].default
+    elastic_width: float = PARAMETERS["elastic_width"].default
 
     def __post_init__(self) -> None:
-        check_values(self, RULES)
-
-
-RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "rotation": (lambda v: 0 <= v <= 180, "an angle in degrees from 0 to 180"),
-    "scaling": (lambda v: 0 <= v < 1, "in [0, 1)"),
-    "shear": (lambda v: 0 <= v <= 1, "from 0 to 1"),
-    "shift": (lambda v: 0 <= v <= 1, "from 0 to 1"),
-    "elastic": (lambda v: 0 <= v <= 1, "from 0 to 1"),
-    "elastic_width": (lambda v: 0.02 <= v <= 1, "from 0.02 to 1"),
-}
+        check_ranges(vars(self))
 
 
 class Distortion:

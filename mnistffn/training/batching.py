@@ -1,11 +1,12 @@
 """Mini-batches cut from arrays that are already in memory."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+
+from mnistffn.network.tensors import as_float
 
 
 class Part(NamedTuple):
@@ -76,16 +77,3 @@ def batch_sizes(n: int, batch_size: int) -> list[int]:
     elif rest:
         sizes.append(rest)
     return sizes
-
-
-def as_float(inputs: Tensor) -> Tensor:
-    """Return float32 inputs: uint8 images scaled to [0, 1], everything else as it is."""
-    return inputs.float().div_(255) if inputs.dtype == torch.uint8 else inputs
-
-
-def as_tensor(array: NDArray[Any]) -> Tensor:
-    """Return a tensor over the memory of ``array``, which torch cannot tell to be read-only.
-
-    joblib hands workers read-only memory maps; torch warns of them although nothing here writes.
-    """
-    return torch.from_numpy(array if array.flags.writeable else array.copy())

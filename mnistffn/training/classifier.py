@@ -20,13 +20,21 @@ from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.network.modelfile import Model, read_model, write_model
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.network.seeding import seeded
-from mnistffn.training.adversarial import Adversary, Norm
+from mnistffn.network.tensors import as_float, as_tensor
+from mnistffn.training.adversarial import Adversary
 from mnistffn.training.augment import Distortion, Strengths
-from mnistffn.training.batching import Part, as_float, as_tensor, batch_sizes
-from mnistffn.training.device import Device, Precision, check_precision, computing, resolve_device
+from mnistffn.training.batching import Part, batch_sizes
+from mnistffn.training.device import check_precision, computing, resolve_device
 from mnistffn.training.epochs import train_epochs
-from mnistffn.training.net import Epoch, Schedule, TrainingNet
-from mnistffn.training.parameters import check_parameters, get_strengths
+from mnistffn.training.net import Epoch, TrainingNet
+from mnistffn.training.parameters import (
+    DISTORTIONS,
+    Device,
+    Norm,
+    Precision,
+    Schedule,
+    check_parameters,
+)
 
 PREDICTION_BATCH = 4096
 
@@ -132,12 +140,12 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         adversarial_norm: Norm = "linf",
         adversarial_steps: int = 1,
         augment: bool = False,
-        rotation: float = Strengths.rotation,
-        scaling: float = Strengths.scaling,
-        shear: float = Strengths.shear,
-        shift: float = Strengths.shift,
-        elastic: float = Strengths.elastic,
-        elastic_width: float = Strengths.elastic_width,
+        rotation: float = 10.0,
+        scaling: float = 0.11,
+        shear: float = 0.11,
+        shift: float = 0.03,
+        elastic: float = 0.025,
+        elastic_width: float = 0.14,
         image_shape: tuple[int, int] | None = None,
         precision: Precision = "float32",
         device: Device = "cpu",
@@ -204,7 +212,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         CatastrophicOverfittingWarning
             Adversarial training learned to defeat its own attack only, and stopped there.
         """
-        check_parameters(self)
+        check_parameters(self.get_params(deep=False))
         device = resolve_device(self.device)
         check_precision(self.precision, device)
         X, targets, rows = self._check_training_data(X, y, rows)
@@ -240,7 +248,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             what = f"image_shape={self.image_shape!r}" if self.image_shape else "a square image"
             msg = f"augment=True needs images, but {self.n_features_in_} features are not {what}"
             raise UsageError(msg)
-        return Distortion((height, width), get_strengths(self))
+        strengths = Strengths(**{name: getattr(self, name) for name in DISTORTIONS})
+        return Distortion((height, width), strengths)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the probability of every class.
@@ -294,7 +303,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         model = read_model(path)
         try:
             classifier = cls(**model.parameters)
-            check_parameters(classifier)
+            check_parameters(classifier.get_params(deep=False))
         except (TypeError, UsageError) as error:
             msg = f"{path} is damaged ({error}): run mnistffn train again"
             raise RunDirectoryError(msg) from error

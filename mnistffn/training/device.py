@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 
 from mnistffn.errors import UsageError
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["float32", "tf32", "bf16"]
+from mnistffn.training.parameters import Device, Precision
 
 
 def resolve_device(name: Device) -> torch.device:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from skorch import NeuralNet
@@ -16,10 +16,10 @@ from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.training.adversarial import Adversary, accuracy_under_attack, attack
 from mnistffn.training.augment import Distortion
 from mnistffn.training.batching import ArrayBatches, Part
-from mnistffn.training.device import Precision, mixed
+from mnistffn.training.device import mixed
+from mnistffn.training.parameters import Precision, Schedule
 
 Batch = tuple[Tensor, Tensor]
-Schedule = Literal["one-cycle", "plateau", "constant"]
 
 PGD_STEPS = 10
 PGD_IMAGES = 1000

@@ -4,37 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mnistffn.errors import UsageError
+from mnistffn.training.parameters import RECIPE_PARAMETERS
 
 DEFAULT_RECIPE = "default"
 
-PLAIN: dict[str, Any] = {
-    "dropout": 0.0,
-    "input_dropout": 0.0,
-    "lr": 1e-2,
-    "schedule": "one-cycle",
-    "weight_decay": 0.0,
-    "label_smoothing": 0.0,
-    "ema_decay": 0.0,
-    "batch_size": None,
-    "max_epochs": 20,
-    "patience": 0,
-    "validation_fraction": 0.05,
-    "adversarial": 0.0,
-    "adversarial_norm": "linf",
-    "adversarial_steps": 1,
-    "augment": False,
-    "rotation": 10.0,
-    "scaling": 0.11,
-    "shear": 0.11,
-    "shift": 0.03,
-    "elastic": 0.025,
-    "elastic_width": 0.14,
-}
-
-# What a search tunes with --tune, and which of it are whole numbers. Dropout has an option of its own.
-LEFT_ALONE = ("dropout", "max_epochs", "patience", "validation_fraction")
-TUNABLE = tuple(name for name in PLAIN if name not in LEFT_ALONE)
-WHOLE = ("batch_size", "adversarial_steps")
+PLAIN: dict[str, Any] = {row.name: row.in_recipes for row in RECIPE_PARAMETERS if row.name != "hidden"}
 
 # Bounds between which a search by the recipe draws the dropout: images that change from epoch to epoch
 # leave little for dropout to do.
@@ -70,6 +44,11 @@ RECIPES: dict[str, dict[str, Any]] = {
         "elastic": 0.03,
     },
 }
+
+
+def get_dropout_bounds(recipe: str) -> tuple[float, float]:
+    """Return the bounds between which a search by a recipe draws the dropout."""
+    return DROPOUT_BOUNDS.get(recipe, OTHER_DROPOUT_BOUNDS)
 
 
 def get_recipe(name: str) -> dict[str, Any]:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from mnistffn.errors import MnistffnError, RunDirectoryError, UsageError
 from mnistffn.network.seeding import seeded
+from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.progress import Progress
 from mnistffn.run.data import DataOptions, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.training.augment import Distortion
-from mnistffn.training.batching import as_float, as_tensor
 from mnistffn.training.classifier import FeedForwardClassifier
-from mnistffn.training.device import Device, Precision, check_precision, resolve_device
+from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.net import Epoch
-from mnistffn.training.parameters import check_parameters
+from mnistffn.training.parameters import Device, Precision, check_parameters
 from mnistffn.training.recipes import DEFAULT_RECIPE, combine, get_recipe
 
 SHOWN = 24  # images of the picture of an augmented batch
@@ -98,7 +98,7 @@ def run_train(
     recipe, parameters, from_search = _resolve(run, options, progress)
     reads = ["params.json"] if from_search else []
     classifier = FeedForwardClassifier(**parameters)
-    check_parameters(classifier)
+    check_parameters(classifier.get_params(deep=False))
     run_data = open_run_data(run, data, options.seed, progress)
     run.warn_if_stale(reads, run_data.record)
     seed = run_data.resolve_seed(options.seed)
@@ -164,7 +164,7 @@ def _read_parameters(run: RunDirectory) -> dict[str, Any]:
     try:
         recipe = get_recipe(parameters.get("recipe", DEFAULT_RECIPE))
         tuned = {name: value for name, value in parameters.items() if name != "recipe"}
-        check_parameters(FeedForwardClassifier(**combine(recipe, tuned)))
+        check_parameters(FeedForwardClassifier(**combine(recipe, tuned)).get_params(deep=False))
     except (TypeError, UsageError) as error:
         msg = f"{run.path / 'params.json'} is damaged ({error}): run mnistffn search again"
         raise RunDirectoryError(msg) from error

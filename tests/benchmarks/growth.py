@@ -25,8 +25,8 @@ from matplotlib.figure import Figure
 from scipy.io import savemat
 
 from mnistffn.data import load_dataset
+from mnistffn.network.tensors import as_float
 from mnistffn.training.augment import Distortion, Strengths
-from mnistffn.training.batching import as_float
 
 ROOT = Path(__file__).parents[2]
 GROWTH: dict[str, list[int]] = {

@@ -34,7 +34,8 @@ from torch import nn
 
 from mnistffn.data import load_dataset
 from mnistffn.data.split import split_labels
-from mnistffn.search.search import SearchOptions, random_search
+from mnistffn.search.options import SearchOptions
+from mnistffn.search.search import random_search
 from mnistffn.search.space import SearchSpace
 from mnistffn.training.device import has_bfloat16
 

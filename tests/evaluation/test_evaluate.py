@@ -6,7 +6,8 @@ import pytest
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
 from mnistffn.errors import RunDirectoryError
-from mnistffn.evaluation.evaluate import choose_examples, measure, run_evaluate
+from mnistffn.evaluation.evaluate import run_evaluate
+from mnistffn.evaluation.metrics import choose_examples, measure
 from mnistffn.progress import Progress
 from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory, StaleWarning
@@ -49,8 +50,8 @@ def test_a_network_without_errors_has_no_wrong_examples() -> None:
 def test_a_run_is_measured_on_its_test_part_in_evaluation_mode(trained_run: Path) -> None:
     run = RunDirectory(trained_run)
     result = run_evaluate(run, DataOptions(), Progress())
-    digits, record = builtin_digits(), run.manifest()["data"]
-    test = np.random.default_rng(0).permutation(1797)[: record["n_test"]]
+    digits, record = builtin_digits(), run.manifest().data
+    test = np.random.default_rng(0).permutation(1797)[: record.n_test]
     classifier = FeedForwardClassifier.load(run.path / "model.pt")
     assert result.metrics.accuracy == classifier.score(digits.flat[test], digits.labels[test]) > 0.9
     written = run.read_json("metrics.json")

@@ -12,11 +12,11 @@ from mnistffn.errors import UsageError
 from mnistffn.evaluation.evaluate import run_evaluate
 from mnistffn.evaluation.robustness import AttackOptions, measure_robustness
 from mnistffn.network.network import FeedForwardNetwork
+from mnistffn.network.tensors import as_float
 from mnistffn.progress import Progress
 from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory
 from mnistffn.training.adversarial import Adversary, attack
-from mnistffn.training.batching import as_float
 
 digits = builtin_digits()
 X, targets = digits.flat[:300], digits.labels[:300]
@@ -146,7 +146,7 @@ def test_a_run_writes_what_the_attacks_found(trained_run: Path, recorder) -> Non
     assert recorder.steps[-1][0] == recorder.steps[-1][1]
     # Another evaluation leaves the attack's files alone; a new model makes them stale.
     run_evaluate(run, DataOptions(), Progress())
-    assert "attack" in run.manifest()["stages"]
+    assert "attack" in run.manifest().stages
     (run.path / "model.pt").write_bytes(b"another")
     assert "evaluate --attack 0.05,0.1 --attack-norm linf --restarts 2" in run.stale_commands()
 

@@ -19,7 +19,9 @@ from mnistffn.figures.mosaic import Tiles, draw_mosaic
 from mnistffn.figures.robustness import draw_adversaries, draw_robustness
 from mnistffn.figures.search import draw_search
 from mnistffn.figures.train import draw_augmented, draw_curves
+from mnistffn.inside.options import KINDS, MEANINGS
 from mnistffn.run.directory import RunDirectory, Stage
+from mnistffn.training.parameters import LOGARITHMIC
 
 generator = np.random.default_rng(0)
 
@@ -30,7 +32,6 @@ SCORE = {
     "distance_rank": 0.998, "agreement": -0.97, "survival": 0.88,
 }  # fmt: skip
 PROBLEM = "not reached: a training image excites it more"
-KINDS = ("filter", "gradient", "average", "pattern")
 
 
 def maximized(n: int, side: int = 28) -> Figure:
@@ -65,7 +66,8 @@ def card(*, is_output: bool = False, n_classes: int = 10) -> Figure:
     arrays |= {name: generator.random((8, 28, 28), np.float32) for name in ("most_real", "least_real")}
     content = describe(17) | {"class_means": range(n_classes), "prefers": list(range(n_classes))[::-1]}
     content |= {"classes": list(range(n_classes)), "score": SCORE | {"problem": PROBLEM}}
-    return draw_card(arrays, content | {"outgoing": []} if is_output else content, "Unit 17 of layer 2")
+    content = content | {"outgoing": []} if is_output else content
+    return draw_card(arrays, content, "Unit 17 of layer 2", MEANINGS)
 
 
 def examples(n: int = 12) -> Figure:
@@ -90,7 +92,7 @@ def search(n: int = 12) -> Figure:
         "lr": 10 ** generator.uniform(-4, -2, n),
         "weight_decay": 10 ** generator.uniform(-4, -2, n),
     }
-    return draw_search(columns)
+    return draw_search(columns, LOGARITHMIC)
 
 
 def curves(n: int = 50) -> Figure:

@@ -5,9 +5,10 @@ import pytest
 
 from mnistffn.errors import UsageError
 from mnistffn.inside.card import run_cards
-from mnistffn.inside.fields import FieldsOptions, run_fields
+from mnistffn.inside.fields import run_fields
 from mnistffn.inside.layer import open_layer
 from mnistffn.inside.maximize import MaximizeOptions, run_maximize
+from mnistffn.inside.options import FieldsOptions
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
 
@@ -39,7 +40,7 @@ def test_every_unit_gets_a_page_and_what_other_commands_wrote_stays(trained_run:
     assert cards.stages == ["card-layer1-unit2", "card-layer1-unit20"]
     assert [score.unit for score in cards.scores] == [2, 20]
     assert (trained_run / "maximize-layer1.npz").read_bytes() == before
-    assert set(cards.stages) < set(run.manifest()["stages"])
+    assert set(cards.stages) < set(run.manifest().stages)
     fields = run_fields(run, FieldsOptions(layer=1, units="2,20"), Progress())
     for row, stage in enumerate(cards.stages):
         content = run.read_json(f"{stage}.json")

@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from mnistffn.inside.fieldmaps import (
-    KINDS,
     average_gradient,
     average_images,
     compute_fields,
     explained_variance,
     propagate_weights,
 )
+from mnistffn.inside.options import KINDS
 from mnistffn.network.network import AffineLayer, FeedForwardNetwork, fold_batch_norm, propagate
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mnistffn.errors import DataError, RunDirectoryError, UsageError
-from mnistffn.inside.fieldmaps import KINDS
-from mnistffn.inside.fields import SORTS, FieldsOptions, FieldsResult, run_fields, sort_units
+from mnistffn.inside.fields import FieldsResult, run_fields, sort_units
+from mnistffn.inside.options import KINDS, SORTS, FieldsOptions
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
 

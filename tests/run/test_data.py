@@ -60,15 +60,15 @@ def test_later_commands_keep_the_data_and_the_split_whatever_their_seed(
 
 def test_another_test_size_or_file_splits_anew(run: RunDirectory, digits_mat: Path) -> None:
     settle(run, seed=3)
-    assert open_run_data(run, DataOptions(test_size=0.2), 8, Progress()).record["split_seed"] == 8
-    assert open_run_data(run, DataOptions(digits_mat), 8, Progress()).record["split_seed"] == 8
-    assert open_run_data(run, DataOptions(test_size=0.1), 8, Progress()).record["split_seed"] == 3
-    assert open_run_data(run, DataOptions(test_size=0.2), None, Progress()).record["split_seed"] == 3
+    assert open_run_data(run, DataOptions(test_size=0.2), 8, Progress()).record.split_seed == 8
+    assert open_run_data(run, DataOptions(digits_mat), 8, Progress()).record.split_seed == 8
+    assert open_run_data(run, DataOptions(test_size=0.1), 8, Progress()).record.split_seed == 3
+    assert open_run_data(run, DataOptions(test_size=0.2), None, Progress()).record.split_seed == 3
 
 
 def test_a_given_orientation_is_kept(run: RunDirectory, digits_mat: Path) -> None:
     settle(run, DataOptions(digits_mat, "row-major"))
-    assert open_run_data(run, DataOptions(), None, Progress()).record["orientation"] == "row-major"
+    assert open_run_data(run, DataOptions(), None, Progress()).record.orientation == "row-major"
 
 
 def test_a_model_is_tested_on_its_own_test_part_or_on_all_of_another_file(
@@ -80,9 +80,7 @@ def test_a_model_is_tested_on_its_own_test_part_or_on_all_of_another_file(
         np.testing.assert_array_equal(index, first.split.test)
         assert record == first.record
     moved = shutil.copy(digits_mat, digits_mat.with_name("moved.mat"))
-    assert (
-        open_test_images(run, DataOptions(Path(moved)), recorder)[2]["sha256"] == first.record["sha256"]
-    )
+    assert open_test_images(run, DataOptions(Path(moved)), recorder)[2].sha256 == first.record.sha256
     dataset, index, record = open_test_images(run, DataOptions(write_mat("other.mat")), recorder)
     assert record is None
     assert len(index) == len(dataset.labels) == 40

@@ -5,22 +5,29 @@ import subprocess
 import sys
 import time
 import warnings
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from mnistffn.errors import RunDirectoryError
-from mnistffn.run.directory import RunDirectory, StaleWarning, fingerprint
+from mnistffn.run.directory import RunDirectory, StaleWarning
+from mnistffn.run.manifest import DataRecord
 
-DATA = {
-    "sha256": "a",
-    "orientation": "row-major",
-    "requested_orientation": "auto",
-    "test_size": 0.1,
-    "split_seed": 0,
-    "path": None,
-    "image_shape": [8, 8],
-}
+DATA = DataRecord(
+    path=None,
+    sha256="a",
+    n=30,
+    image_shape=(8, 8),
+    classes=(3, 7),
+    orientation="row-major",
+    requested_orientation="auto",
+    layout={"evidence": "given"},
+    test_size=0.1,
+    split_seed=0,
+    n_train=27,
+    n_test=3,
+)
 
 
 @pytest.fixture
@@ -45,7 +52,8 @@ def test_a_stage_writes_its_files_and_its_entry(run: RunDirectory) -> None:
     manifest = json.loads((run.path / "run.json").read_text())
     entry = manifest["stages"]["train"]
     assert manifest["schema"] == 1
-    assert manifest["data"] == DATA
+    assert manifest["data"] == json.loads(json.dumps(asdict(DATA)))
+    assert run.manifest().data == DATA
     assert set(entry["inputs"]) == {"params.json", "data"}
     assert entry["inputs"]["params.json"] == manifest["stages"]["search"]["outputs"]["params.json"]
     assert set(entry["outputs"]) == {"model.pt"}
@@ -99,7 +107,7 @@ def test_what_was_made_from_something_stale_is_stale(run: RunDirectory) -> None:
     with run.locked(), run.stage("train", command="train", options={}, reads=["params.json"]) as stage:
         stage.write("model.pt", lambda file: file.write(b"2"))
     with pytest.warns(StaleWarning, match="model.pt is out of date, params.json, which it was"):
-        run.warn_if_stale(["model.pt"], DATA | {"test_size": 0.3})
+        run.warn_if_stale(["model.pt"], replace(DATA, test_size=0.3))
 
 
 def test_files_of_the_user_are_left_alone(run: RunDirectory) -> None:
@@ -133,11 +141,12 @@ def test_a_failure_in_a_new_directory_leaves_none(run: RunDirectory) -> None:
 
 def test_other_data_make_a_stage_stale_but_a_moved_file_does_not(run: RunDirectory) -> None:
     write(run, "train", "model.pt", b"2")
-    run.warn_if_stale(["model.pt"], DATA | {"path": "/elsewhere"})
+    run.warn_if_stale(["model.pt"], replace(DATA, path="/elsewhere"))
     for change in ({"sha256": "b"}, {"split_seed": 1}, {"orientation": "column-major"}):
-        assert fingerprint(DATA | change) != fingerprint(DATA)
+        changed = replace(DATA, **change)
+        assert changed.fingerprint != DATA.fingerprint
         with pytest.warns(StaleWarning, match="the data or their split changed"):
-            run.warn_if_stale(["model.pt"], DATA | change)
+            run.warn_if_stale(["model.pt"], changed)
 
 
 def test_a_file_that_somebody_else_wrote_is_told(run: RunDirectory) -> None:
@@ -159,8 +168,8 @@ def test_a_file_that_somebody_else_wrote_is_told(run: RunDirectory) -> None:
         '{"schema": 1, "data": null, "stages": {"train": 3}}',
         '{"schema": 1, "data": {}, "stages": {}}',
         '{"schema": 1, "data": [], "stages": {}}',
-        json.dumps({"schema": 1, "stages": {}, "data": DATA | {"split_seed": "x"}}),
-        json.dumps({"schema": 1, "stages": {}, "data": DATA | {"image_shape": "ab"}}),
+        json.dumps({"schema": 1, "stages": {}, "data": asdict(DATA) | {"split_seed": "x"}}),
+        json.dumps({"schema": 1, "stages": {}, "data": asdict(DATA) | {"image_shape": "ab"}}),
     ],
 )
 def test_a_damaged_manifest_is_told(run: RunDirectory, content: str) -> None:
@@ -198,7 +207,7 @@ def test_a_kill_at_any_moment_leaves_whole_files(run: RunDirectory) -> None:
         process.wait()
         number = run.read_json("a.json")["number"]
         assert run.read_json("a.json")["filling"] == [number] * 20000
-        assert run.manifest()["stages"]["train"]["options"]["number"] <= number
+        assert run.manifest().stages["train"].options["number"] <= number
     write(run, "train", "a.json", b"{}")
     assert not list(run.path.glob(".*.tmp")), "what killed stages left must be cleared away"
 

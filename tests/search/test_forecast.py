@@ -8,7 +8,8 @@ from mnistffn.data import builtin_digits
 from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory
 from mnistffn.search.forecast import forecast_search
-from mnistffn.search.search import SearchOptions, run_search
+from mnistffn.search.options import SearchOptions
+from mnistffn.search.search import run_search
 from mnistffn.search.space import SearchSpace
 
 SPACE = SearchSpace((4, 12), 2, (0.0, 0.3))
@@ -21,7 +22,7 @@ def test_a_forecast_counts_the_fits_and_the_parameters_of_the_search(
     run = RunDirectory(tmp_path / "run")
     options = SearchOptions(4, 2, 3, strategy=strategy, n_jobs=1)
     forecast = forecast_search(run, DataOptions(), SPACE, options, recorder)
-    assert not run.manifest()["stages"]
+    assert not run.manifest().stages
     assert not (run.path / "params.json").exists()
     assert forecast.seconds > 0
     assert 50e6 < forecast.memory < 20e9

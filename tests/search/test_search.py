@@ -11,7 +11,8 @@ from mnistffn.data import builtin_digits
 from mnistffn.errors import DataError, MnistffnError, UsageError
 from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory
-from mnistffn.search.search import SearchOptions, plan_rounds, random_search, run_search
+from mnistffn.search.options import SearchOptions, plan_rounds
+from mnistffn.search.search import random_search, run_search
 from mnistffn.search.space import SearchSpace
 from mnistffn.training.recipes import RECIPES
 

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from mnistffn.training.batching import ArrayBatches, Part, as_float, as_tensor, batch_sizes
+from mnistffn.network.tensors import as_float, as_tensor
+from mnistffn.training.batching import ArrayBatches, Part, batch_sizes
 
 
 @pytest.mark.parametrize("n", [2, 3, 9, 10, 11, 64, 65])

@@ -3,8 +3,8 @@ import pytest
 from mnistffn import FeedForwardClassifier
 from mnistffn.errors import UsageError
 from mnistffn.training.augment import Strengths
-from mnistffn.training.parameters import check_parameters
-from mnistffn.training.recipes import PLAIN, RECIPES, TUNABLE, combine, get_recipe
+from mnistffn.training.parameters import TUNABLE, check_parameters
+from mnistffn.training.recipes import PLAIN, RECIPES, combine, get_recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -12,7 +12,7 @@ def test_every_recipe_sets_the_same_parameters_of_the_classifier(name: str) -> N
     recipe = get_recipe(name)
     assert set(recipe) - {"hidden"} == set(PLAIN)
     assert set(recipe) <= set(FeedForwardClassifier().get_params())
-    check_parameters(FeedForwardClassifier(**recipe))
+    check_parameters(FeedForwardClassifier(**recipe).get_params())
 
 
 def test_recipes_set_all_that_a_search_can_tune_and_how_far_it_lasts() -> None:

@@ -45,7 +45,7 @@ def test_a_run_writes_the_model_and_its_history(run: RunDirectory, recorder) -> 
     np.testing.assert_array_equal(loaded.predict_proba(X), result.classifier.predict_proba(X))
     assert (run.path / "curves.png").stat().st_size > 5000
     assert recorder.steps[-1] == (5, 5)
-    options = run.manifest()["stages"]["train"]["options"]
+    options = run.manifest().stages["train"].options
     assert (options["seed"], options["threads"], options["device"]) == (0, 1, "cpu")
 
 
@@ -65,7 +65,7 @@ def test_parameters_come_from_the_search_unless_they_are_given(run: RunDirectory
     options = TrainOptions(parameters={"dropout": 0.4, "max_epochs": 1})
     parameters = run_train(run, DataOptions(), options, Progress()).parameters
     assert (parameters["hidden"], parameters["dropout"]) == ((9, 5), 0.4)
-    assert "params.json" in run.manifest()["stages"]["train"]["inputs"]
+    assert "params.json" in run.manifest().stages["train"].inputs
 
 
 def test_without_a_search_the_layers_must_be_given(run: RunDirectory) -> None:
@@ -89,7 +89,7 @@ def test_parameters_that_were_searched_on_another_split_are_warned_about(
     run: RunDirectory, digits_mat: Path
 ) -> None:
     put_parameters(run)
-    manifest = run.manifest()
+    manifest = json.loads((run.path / "run.json").read_text())
     manifest["stages"]["search"]["inputs"] = {"data": "another"}
     (run.path / "run.json").write_text(json.dumps(manifest))
     with pytest.warns(
@@ -110,9 +110,9 @@ def test_the_test_part_is_never_trained_on(run: RunDirectory) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mnistffn.training.train.FeedForwardClassifier", Spy)
         run_train(run, DataOptions(), SMALL, Progress())
-    record = run.manifest()["data"]
-    order = np.random.default_rng(record["split_seed"]).permutation(len(digits.images))
-    np.testing.assert_array_equal(seen[0], digits.flat[order[record["n_test"] :]])
+    record = run.manifest().data
+    order = np.random.default_rng(record.split_seed).permutation(len(digits.images))
+    np.testing.assert_array_equal(seen[0], digits.flat[order[record.n_test :]])
 
 
 def test_a_value_out_of_range_is_refused_before_anything_is_read(run: RunDirectory) -> None:
@@ -126,7 +126,7 @@ def test_a_recipe_is_used_and_options_go_over_it(run: RunDirectory) -> None:
     result = run_train(run, DataOptions(), options, Progress())
     expected = RECIPES["fast"] | {"hidden": (8,), "max_epochs": 2, "lr": 0.02}
     assert result.parameters == expected
-    recorded = run.manifest()["stages"]["train"]["options"]
+    recorded = run.manifest().stages["train"].options
     assert recorded["recipe"] == "fast"
     assert recorded["augment"] is True
 
@@ -155,7 +155,7 @@ def test_a_recipe_with_sizes_of_its_own_keeps_them_beside_another_search(run: Ru
         patch.setitem(RECIPES, "best", RECIPES["best"] | {"hidden": (7, 3), "max_epochs": 1})
         result = run_train(run, DataOptions(), TrainOptions("best"), Progress())
     assert result.parameters["hidden"] == (7, 3)
-    assert "params.json" not in run.manifest()["stages"]["train"]["inputs"]
+    assert "params.json" not in run.manifest().stages["train"].inputs
 
 
 def test_an_unknown_recipe_is_refused_with_the_names_of_the_others() -> None:
