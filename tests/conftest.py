@@ -17,6 +17,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: threads that wait fo
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.stem not in ("test_mnist", "test_benchmarks"))
+
+
 MNIST = Path(__file__).parents[1] / ".." / "shared" / "data" / "MNIST.mat"
 
 

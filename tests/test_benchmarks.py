@@ -2,13 +2,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-pytestmark = pytest.mark.xdist_group("benchmarks")  # they share a fixture
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 OPTIONS = {
@@ -26,18 +23,14 @@ def measure(name: str, folder: Path) -> tuple[str, dict]:
     readme.write_text(f"before\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nafter\n")
     options = [*OPTIONS[name], "--readme", readme, "--output", output]
     options += ["--figure", folder / "growth.png"] if name == "growth" else []
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # two at a time would fight for the cores
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}  # other tests run beside it
     subprocess.run([sys.executable, BENCHMARKS / f"{name}.py", *options], check=True, env=environment)
     return readme.read_text(), json.loads(output.read_text())
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[str, dict]]]:
-    """All benchmarks, two at a time: most of what they take on the digits is the start of processes."""
-    folder = tmp_path_factory.mktemp("benchmarks")
-    with ThreadPoolExecutor(2) as pool:
-        runs = {name: pool.submit(measure, name, folder) for name in OPTIONS}
-        yield lambda name: runs[name].result()
+@pytest.fixture
+def measured(tmp_path: Path) -> Callable[[str], tuple[str, dict]]:
+    return lambda name: measure(name, tmp_path)
 
 
 def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(measured) -> None:
@@ -82,10 +75,9 @@ def test_a_searchs_cost_is_measured_beside_scikit_learns(measured) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux tells it")
-def test_growth_is_measured_and_drawn(measured, tmp_path_factory) -> None:
+def test_growth_is_measured_and_drawn(measured, tmp_path: Path) -> None:
     readme, found = measured("growth")
     assert list(found) == ["images", "width", "depth", "candidates", "jobs"]
     assert all(rows[0]["megabytes"] > 100 for rows in found.values())
     assert "| images | 5,000 |" in readme
-    figure = next(tmp_path_factory.getbasetemp().glob("benchmarks*/growth.png"))
-    assert figure.stat().st_size > 20_000
+    assert (tmp_path / "growth.png").stat().st_size > 20_000

@@ -11,8 +11,6 @@ from sklearn.svm import SVC
 from mnistffn import FeedForwardClassifier, load_dataset
 from mnistffn.inside.options import KINDS
 
-pytestmark = pytest.mark.xdist_group("mnist")  # they share trained networks
-
 
 @pytest.fixture(scope="module")
 def document_run(mnist_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
