@@ -1,25 +1,19 @@
 """The one form in which everything downstream sees data."""
 
 import hashlib
-from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistffn.data.matfile import NumericArray, choose_images_and_labels, read_variables
-from mnistffn.data.orientation import Orientation, recognise_orientation, unflatten
-from mnistffn.errors import DataError
-
 BUILTIN = "scikit-learn's digits"
-CHUNK = 4096
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What was recognised in a data file.
+    """What was recognised in a data file, and why.
 
     Attributes
     ----------
@@ -28,9 +22,24 @@ class Layout:
     value_range : str
         Range of the stored pixels, and the value that is taken as white.
     orientation : {"row-major", "column-major"}
-        How the pixels of an image lie in its row.
+        How the pixels of an image lie in its row; of images with two axes, which of them is the rows.
     evidence : str
         Why this orientation: what was compared, or who said so.
+    form : {"rows", "axes"}
+        Whether an image is a row of pixels or has two axes.
+    scale : (float, float)
+        The values that became 0 and 255, before a dark ink was inverted.
+    scale_evidence : str
+    polarity : {"bright", "dark"}
+        Of the ink in the file.
+    polarity_evidence : str
+    labels_mean : str
+        One of :data:`~mnistffn.data.labels.MEANINGS`.
+    labels_evidence : str
+    unused : mapping of str to str
+        Variables that nothing was read from, with their shapes.
+    warnings : tuple of str
+        What could not be told, or is not as it should be.
     """
 
     images: str
@@ -38,6 +47,15 @@ class Layout:
     value_range: str
     orientation: str
     evidence: str
+    form: str = "rows"
+    scale: tuple[float, float] = (0.0, 255.0)
+    scale_evidence: str = ""
+    polarity: str = "bright"
+    polarity_evidence: str = ""
+    labels_mean: str = "as-is"
+    labels_evidence: str = ""
+    unused: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,20 +66,27 @@ class Dataset:
     ----------
     images : ndarray of shape (n, height, width), uint8
         Upright, as a person reads them; 0 is background.
-    labels : ndarray of shape (n,), int64
+    labels : ndarray of shape (n,), int64 or str
     source : str
         Path of the file, or the name of the built-in data.
     sha256 : str
         Hash of the file, in hexadecimal digits.
     layout : Layout
         What was recognised in the file.
+    parts : mapping of str to (int, int)
+        The parts that the file itself has, ``train``, ``validation``, ``test`` or ``all``: first row,
+        and the one behind the last.
+    groups : ndarray of shape (n,) or None
+        Whoever wrote each image, where a file tells and it was asked for.
     """
 
     images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     source: str
     sha256: str
     layout: Layout
+    parts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    groups: NDArray[Any] | None = None
 
     @property
     def flat(self) -> NDArray[np.uint8]:
@@ -74,7 +99,7 @@ class Dataset:
         return self.images.shape[1], self.images.shape[2]
 
     @property
-    def classes(self) -> NDArray[np.int64]:
+    def classes(self) -> NDArray[Any]:
         """The labels that occur, in ascending order."""
         return np.unique(self.labels)
 
@@ -83,45 +108,12 @@ class Dataset:
         """Whether these are the built-in digits."""
         return self.source == BUILTIN
 
-
-def load_dataset(
-    path: str | PathLike[str] | None = None, *, orientation: Orientation = "auto"
-) -> Dataset:
-    """Read labelled images from a MATLAB file.
-
-    Parameters
-    ----------
-    path : str or path-like, optional
-        A .mat file (version 4 to 7.2) with a numeric matrix of one image a row and a vector of as many
-        labels. Without it, scikit-learn's built-in 8 by 8 digits are returned.
-    orientation : {"auto", "row-major", "column-major"}, default="auto"
-        How the pixels of an image lie in its row; "auto" compares with digits that are upright.
-
-    Returns
-    -------
-    Dataset
-
-    Raises
-    ------
-    DataError
-        The file is not there, cannot be read, or does not hold labelled images. The message names
-        the variables that were found, with their shapes.
-
-    Examples
-    --------
-    >>> dataset = load_dataset()
-    >>> dataset.images.shape, dataset.images.dtype, dataset.source
-    ((1797, 8, 8), dtype('uint8'), "scikit-learn's digits")
-    """
-    if path is None:
-        return builtin_digits()
-    path = Path(path)
-    images, labels = choose_images_and_labels(path, read_variables(path))
-    checked_labels = _check_labels(path, labels)
-    rows, value_range = _to_uint8(path, images)
-    found, evidence = recognise_orientation(rows, checked_labels, orientation)
-    layout = Layout(str(images), str(labels), value_range, found, evidence)
-    return Dataset(unflatten(rows, found), checked_labels, str(path), hash_file(path), layout)
+    @property
+    def test_rows(self) -> NDArray[np.int64] | None:
+        """The rows of the test part that the file has beside a training part, if it has one."""
+        if "test" not in self.parts or len(self.parts) < 2:
+            return None
+        return np.arange(*self.parts["test"])
 
 
 def builtin_digits() -> Dataset:
@@ -131,52 +123,9 @@ def builtin_digits() -> Dataset:
     digits = load_digits()
     images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     labels = digits.target.astype(np.int64)
-    layout = Layout("images (1797, 8, 8)", "target (1797,)", "0 to 16 of 16", "row-major", "built in")
-    return Dataset(images, labels, BUILTIN, hashlib.sha256(images.tobytes()).hexdigest(), layout)
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_labels(path: Path, variable: NumericArray) -> NDArray[np.int64]:
-    values: NDArray[Any] = variable.values.ravel()
-    if not np.isfinite(values).all():
-        msg = f"{path}: {variable} holds {np.sum(~np.isfinite(values))} labels that are not numbers"
-        raise DataError(msg)
-    labels = values.astype(np.int64)
-    if not np.array_equal(labels, values):
-        first = values[labels != values][0]
-        msg = f"{path}: {variable} holds {first}, but labels must be whole numbers"
-        raise DataError(msg)
-    if len(np.unique(labels)) < 2:
-        msg = f"{path}: {variable} holds the single class {labels[0]}: at least two are needed"
-        raise DataError(msg)
-    return labels
-
-
-def _to_uint8(path: Path, variable: NumericArray) -> tuple[NDArray[np.uint8], str]:
-    """Return the images as uint8, chunk by chunk: MNIST in float64 takes 376 MB as it is."""
-    values = variable.values
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite([low, high]).all():
-        broken = sum(int(np.sum(~np.isfinite(chunk))) for chunk in _chunks(values))
-        msg = f"{path}: {variable} holds {broken} pixels that are NaN or infinite"
-        raise DataError(msg)
-    if low < 0 or high > 255 or high == low:
-        msg = f"{path}: {variable} has values from {low:g} to {high:g}, expected [0, 1] or [0, 255]"
-        raise DataError(msg)
-    scale = 255 if high <= 1 else 1
-    rows = np.empty(values.shape, np.uint8)
-    for start in range(0, len(values), CHUNK):
-        rows[start : start + CHUNK] = np.rint(values[start : start + CHUNK] * float(scale))
-    if not rows.any():
-        msg = f"{path}: {variable} has values from {low:g} to {high:g}: all images are blank"
-        raise DataError(msg)
-    return rows, f"{low:g} to {high:g} of {255 // scale}"
-
-
-def _chunks(values: NDArray[Any]) -> list[NDArray[Any]]:
-    return [values[start : start + CHUNK] for start in range(0, len(values), CHUNK)]
+    layout = Layout(
+        "images (1797, 8, 8)", "target (1797,)", "0 to 16 of 16", "row-major", "built in",
+        form="axes", scale=(0, 16),
+    )  # fmt: skip
+    sha256 = hashlib.sha256(images.tobytes()).hexdigest()
+    return Dataset(images, labels, BUILTIN, sha256, layout, {"all": (0, len(labels))})

@@ -3,6 +3,9 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from mnistffn.data.formats.damage import Budget, DamagedFileError, TooLargeError
 from mnistffn.data.formats.mat4 import is_mat4, read_mat4
@@ -90,7 +93,7 @@ def read_variables(path: Path, content: bytes, max_size: int) -> list[Variable]:
     raise DataError(msg)
 
 
-def read_values(path: Path, variable: Variable, max_size: int) -> object:
+def read_values(path: Path, variable: Variable, max_size: int) -> NDArray[Any]:
     """Return the values of a variable, with the same errors as :func:`read_variables`."""
     try:
         return variable.read()
@@ -130,8 +133,7 @@ def _name_format(content: bytes) -> str:
 
 
 def _describe_size(path: Path, error: TooLargeError, max_size: int) -> str:
-    needed = int(error.args[0])
-    return (
-        f"{path} needs {needed / 1e9:.1f} GB beside what it has taken, more than the {max_size / 1e9:.1f} GB "
-        f"that it may: raise --max-size"
+    needed, allowed = (
+        f"{n / 1e9:.1f} GB" if n >= 1e8 else f"{n / 1e6:.1f} MB" for n in (int(error.args[0]), max_size)
     )
+    return f"{path} unpacks to {needed} or more, but {allowed} are allowed: raise --max-size"

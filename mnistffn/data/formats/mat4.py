@@ -53,8 +53,8 @@ def read_mat4(content: memoryview, budget: Budget) -> Iterator[Variable]:
         if start + n_bytes > len(content):
             msg = f"a matrix claims {n_bytes} bytes of {max(0, len(content) - start)}"
             raise DamagedFileError(msg)
-        name = bytes(content[place + 20 : start]).partition(b"\0")[0]
-        name = make_printable(name.decode("latin-1"))
+        letters = bytes(content[place + 20 : start]).partition(b"\0")[0]
+        name = make_printable(letters.decode("latin-1"))
         place = start + n_bytes
         if is_complex and kind % 10 != SPARSE:
             yield describe(name, "complex", (n_rows, n_columns))

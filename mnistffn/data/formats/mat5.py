@@ -1,15 +1,15 @@
 """MATLAB files of version 5 to 7.2.
 
 After MathWorks' "MAT-File Format". ``scipy.io.loadmat`` ends the process on some damaged files, and
-unpacks whatever it meets; here every length is checked before it is believed, and only what is asked for
-is unpacked.
+unpacks whatever it meets; here every length is checked before it is believed, and only what is asked
+for is unpacked.
 """
 
 import struct
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from itertools import islice
 from math import prod
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data.formats.damage import Budget, DamagedFileError
+from mnistffn.data.formats.unpack import BEST_RATIO, unpack
 from mnistffn.data.formats.variable import Variable, describe, gather, hold, make_printable
 
 HEADER = 128
@@ -32,9 +33,6 @@ IS_COMPLEX, IS_LOGICAL = 0x800, 0x200
 DEEPEST = 24  # nested cells and structs
 MOST_AXES = 32
 HEAD = 4096  # bytes that hold the head of any matrix: flags, shape and name
-PIECE = 1 << 20
-# zlib cannot pack better than 1032 to 1: whoever claims more lies.
-BEST_RATIO = 1032
 
 
 @dataclass
@@ -98,7 +96,7 @@ class Reader:
 
     def _read_packed(self, packed: memoryview) -> Iterator[Variable]:
         """Yield what a compressed element holds; numbers are unpacked when they are read."""
-        head = memoryview(_unpack(packed, HEAD, whole=False))
+        head = unpack(packed, HEAD, whole=False)
         kind, length = struct.unpack_from(f"{self.order}II", _at_least(head, 8))
         if kind != MATRIX:
             msg = f"a compressed element of type {kind}"
@@ -108,24 +106,26 @@ class Reader:
             raise DamagedFileError(msg)
         flags = struct.unpack_from(f"{self.order}I", _at_least(head, 24), 16)[0]
         if flags & 0xFF in {*CLASSES, SPARSE} and not flags & IS_COMPLEX:
-            elements = self._split_head(head[8:])
-            shape, name = self._read_shape(next(elements)), self._read_name(next(elements))
+            of_shape, of_name = self._split_head(head[8:])
+            shape, name = self._read_shape(of_shape), self._read_name(of_name)
             dtype = "logical" if flags & IS_LOGICAL else CLASSES.get(flags & 0xFF, "sparse")
-            yield Variable(name, shape, "numbers", dtype, partial(self._unpack_numbers, packed, length))
+            read = cache(partial(self._unpack_numbers, packed, length))
+            yield Variable(name, shape, "numbers", dtype, read)
         else:
             self.budget.unpack(length)
-            yield from self._read_matrix(memoryview(_unpack(packed, 8 + length))[8:], 0)
+            yield from self._read_matrix(unpack(packed, 8 + length)[8:], 0)
 
-    def _split_head(self, data: memoryview) -> Iterator[Element]:
-        elements = self._split(data)
-        if next(elements).kind != 6:
-            msg = "a variable without flags"
+    def _split_head(self, data: memoryview) -> tuple[Element, Element]:
+        """Return the shape and the name of a variable of which the first bytes are there."""
+        elements = list(islice(self._split(data), 3))
+        if len(elements) < 3 or elements[0].kind != 6:
+            msg = "a variable without flags, shape and name"
             raise DamagedFileError(msg)
-        yield from (next(elements), next(elements))
+        return elements[1], elements[2]
 
     def _unpack_numbers(self, packed: memoryview, length: int) -> NDArray[Any]:
         self.budget.unpack(length)
-        [variable] = self._read_matrix(memoryview(_unpack(packed, 8 + length))[8:], 0)
+        [variable] = self._read_matrix(unpack(packed, 8 + length)[8:], 0)
         return variable.read()
 
     def _read_matrix(self, data: memoryview, depth: int) -> list[Variable]:
@@ -164,7 +164,7 @@ class Reader:
                 values = self._read_sparse(shape, [next(elements) for _ in range(3)])
             else:
                 values = self._read_numbers(next(elements), prod(shape)).reshape(shape, order="F")
-            return [hold(name, values.astype(bool) if dtype == "logical" else values, dtype)]
+            return [hold(name, (values != 0).view("u1") if dtype == "logical" else values, dtype)]
         except StopIteration:
             msg = "a variable ends too early"
             raise DamagedFileError(msg) from None
@@ -298,42 +298,3 @@ def _at_least(data: memoryview, length: int) -> memoryview:
         msg = "a compressed variable ends too early"
         raise DamagedFileError(msg)
     return data
-
-
-def _unpack(packed: memoryview, length: int, *, whole: bool = True) -> NDArray[np.uint8]:
-    """Return the first ``length`` bytes that a zlib stream unpacks to, or all if it is shorter.
-
-    Piece by piece into memory of the right size: no more is ever unpacked than was claimed.
-    """
-    unpacked = np.empty(length, np.uint8)
-    stream, filled, place = zlib.decompressobj(), 0, 0
-    try:
-        while filled < length and not stream.eof:
-            piece = stream.unconsumed_tail
-            if not piece:
-                piece = packed[place : place + PIECE]
-                place += PIECE
-            if not len(piece):
-                break
-            found = stream.decompress(piece, min(length - filled, 16 * PIECE))
-            unpacked[filled : filled + len(found)] = np.frombuffer(found, np.uint8)
-            filled += len(found)
-    except zlib.error as error:
-        msg = f"a compressed variable cannot be unpacked ({error})"
-        raise DamagedFileError(msg) from error
-    if whole:
-        _check_end(stream, packed, place, filled, length)
-    return unpacked[:filled]
-
-
-def _check_end(stream: Any, packed: memoryview, place: int, filled: int, length: int) -> None:
-    """Raise DamagedFileError unless a stream ended where it claimed, its checksum being right."""
-    try:
-        tail = stream.unconsumed_tail + bytes(packed[place:])
-        surplus = b"" if stream.eof else stream.decompress(tail, 8)
-    except zlib.error as error:
-        msg = f"a compressed variable is not what was packed ({error})"
-        raise DamagedFileError(msg) from error
-    if filled < length or surplus or not stream.eof:
-        msg = f"a compressed variable claims {length} bytes, and unpacks to another number"
-        raise DamagedFileError(msg)

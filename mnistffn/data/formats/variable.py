@@ -31,6 +31,8 @@ class Variable:
         Returns the values: for numbers an ndarray of ``shape``, for text the strings, (n,).
     is_stack : bool
         Whether it was a cell of arrays, so that its first axis counts the samples.
+    grid : tuple of int
+        The shape of that cell, in MATLAB's order.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Variable:
     dtype: str
     read: Callable[[], NDArray[Any]]
     is_stack: bool = False
+    grid: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} {self.shape}"
@@ -72,8 +75,9 @@ def describe(name: str, kind: Kind, shape: tuple[int, ...] = ()) -> Variable:
 def gather(name: str, shape: tuple[int, ...], items: Sequence[Sequence[Variable]]) -> list[Variable]:
     """Return the variables that a cell, or a field of many structs, amounts to.
 
-    Strings become one variable of text, numbers one vector, and images of one shape a stack. Of
-    anything else every item is a variable of its own, unless there are too many.
+    Strings become one variable of text, numbers one vector, and images of one shape a stack; cells of
+    structs become such for every field. Of anything else every item is a variable of its own, unless
+    there are too many.
 
     Parameters
     ----------
@@ -92,14 +96,20 @@ def gather(name: str, shape: tuple[int, ...], items: Sequence[Sequence[Variable]
                 return [hold(name, np.array(words), "text")]
         shapes = {single.shape for single in singles}
         if kinds == {"numbers"} and len(shapes) == 1 and 0 < singles[0].size <= LARGEST_ITEM:
-            return [_stack(name, singles)]
+            return [_stack(name, shape, singles)]
+    fields = [variable.name for variable in items[0]] if items else []
+    are_structs = len(items) > 1 and len(fields) > 1
+    if are_structs and all([v.name for v in found] == fields for found in items):
+        columns = ([[found[place].rename("")] for found in items] for place in range(len(fields)))
+        gathered = zip(fields, columns, strict=True)
+        return [part for field, column in gathered for part in gather(f"{name}{field}", shape, column)]
     if len(items) > MOST_ITEMS:
         return [describe(name, "cell", shape)]
     every = enumerate(items, start=1)
     return [part.rename(f"{name}{{{n}}}{part.name}") for n, found in every for part in found]
 
 
-def _stack(name: str, singles: Sequence[Variable]) -> Variable:
+def _stack(name: str, shape: tuple[int, ...], singles: Sequence[Variable]) -> Variable:
     first = singles[0]
     if first.size == 1:
         values = np.array([single.read().ravel()[0] for single in singles])
@@ -111,4 +121,5 @@ def _stack(name: str, singles: Sequence[Variable]) -> Variable:
         first.dtype,
         lambda: np.stack([single.read() for single in singles]),
         is_stack=True,
+        grid=shape,
     )
