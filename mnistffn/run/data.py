@@ -1,5 +1,6 @@
 """Which data a run works on, and which part of them is for testing."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -7,37 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistffn.data import Dataset, Split, describe_balance, load_dataset, split_labels
-from mnistffn.data.cache import read_cache, write_cache
-from mnistffn.data.dataset import hash_file
-from mnistffn.data.orientation import Orientation
-from mnistffn.errors import RunDirectoryError, UsageError
+from mnistffn.data import (
+    Dataset,
+    ReadOptions,
+    Split,
+    builtin_digits,
+    read_dataset,
+)
+from mnistffn.data.cache import read_cache, read_layout, write_cache
+from mnistffn.data.repeats import count_shared, hash_images
+from mnistffn.data.split import SplitKind, split_dataset
+from mnistffn.errors import DataError, RunDirectoryError
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
+from mnistffn.run.files import hash_file
 from mnistffn.run.manifest import MANIFEST, DataRecord
+from mnistffn.run.options import DataOptions, list_requests, settle_reading
+from mnistffn.run.telling import describe_data, describe_file, warn_of_shared
 
 TEST_SIZE = 0.1
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """What a user says about the data; None leaves it to the run directory, or else the default.
-
-    Attributes
-    ----------
-    path : Path or None
-    orientation : {"auto", "row-major", "column-major"} or None
-    test_size : float in (0, 1) or None
-    """
-
-    path: Path | None = None
-    orientation: Orientation | None = None
-    test_size: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.test_size is not None and not 0 < self.test_size < 1:
-            msg = f"test_size={self.test_size} must be in (0, 1)"
-            raise UsageError(msg)
 
 
 @dataclass(frozen=True)
@@ -54,7 +43,7 @@ class RunData:
         return self.dataset.flat[self.split.train]
 
     @property
-    def y_train(self) -> NDArray[np.int64]:
+    def y_train(self) -> NDArray[Any]:
         """Training labels, shape (n_train,)."""
         return self.dataset.labels[self.split.train]
 
@@ -63,8 +52,37 @@ class RunData:
         return self.record.split_seed if seed is None else seed
 
 
+@dataclass(frozen=True)
+class TestImages:
+    """Images that a run's model is tested on.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    index : ndarray of shape (n_test,), int64
+        Rows for testing: the run's test part, or all rows of a file that the run knows nothing of.
+    record : DataRecord or None
+        What the manifest says of the data; None for other data than the run's.
+    n_trained_on : int or None
+        How many of them are also among the images that the model was trained on; None if nobody can
+        tell, since the run's data are not there.
+    """
+
+    __test__ = False  # for pytest: no test
+
+    dataset: Dataset
+    index: NDArray[np.int64]
+    record: DataRecord | None
+    n_trained_on: int | None
+
+
 def open_run_data(
-    run: RunDirectory, options: DataOptions, seed: int | None, progress: Progress
+    run: RunDirectory,
+    options: DataOptions,
+    seed: int | None,
+    progress: Progress,
+    *,
+    may_settle: bool = True,
 ) -> RunData:
     """Load the data of a run and split them.
 
@@ -80,52 +98,58 @@ def open_run_data(
         Seed of a new split; None for that of the one before, or else 0.
     progress : Progress
         Is told what was recognised, how the data are split and how the classes are balanced.
+    may_settle : bool
+        Whether other data than the manifest's may be settled on: not by a command that uses a model.
 
     Raises
     ------
     DataError
         The data cannot be read.
+    RunDirectoryError
+        The run's data file is not there, or has changed, and no other is given.
     """
     known = run.manifest().data
-    path = options.path or (Path(known.path) if known and known.path else None)
-    same_file = known and (options.path is None or _has_hash(options.path, known.sha256))
-    inherited = known.requested_orientation if known and same_file else "auto"
-    orientation = options.orientation or inherited
-    dataset = _load(run, path, orientation)
+    path, sha256 = _locate(run, options, known)
+    is_same = known is not None and sha256 == known.sha256
+    if known and not is_same and not may_settle:
+        msg = f"{options.path or path} is not the file that the model was trained on: give that as DATA"
+        raise RunDirectoryError(msg)
+    wanted = options.over(settle_reading(known) if known and is_same else ReadOptions())
+    dataset = _load(run, path, sha256, wanted)
     test_size = options.test_size or (known.test_size if known else TEST_SIZE)
-    settled = known and known.sha256 == dataset.sha256 and known.test_size == test_size
+    if known and is_same and not options.resplit and options.groups is None:
+        kind, unique = known.split, known.unique or options.unique
+    else:
+        kind, unique = _choose_split(dataset, options), options.unique
+    settled = known and is_same and known.test_size == test_size
     split_seed = known.split_seed if known and (settled or seed is None) else seed or 0
-    split = split_labels(dataset.labels, test_size, split_seed)
-    _describe(dataset, split, split_seed, progress)
+    split = split_dataset(dataset, kind, test_size, split_seed, unique=unique)
+    hashes = hash_images(dataset.images)
     record = DataRecord(
-        path=None if dataset.is_builtin else str(Path(dataset.source).resolve()),
+        path=None if path is None else str(path.resolve()),
         sha256=dataset.sha256,
         n=len(dataset.labels),
         image_shape=dataset.image_shape,
         classes=tuple(dataset.classes.tolist()),
-        orientation=dataset.layout.orientation,
-        requested_orientation=orientation,
+        orientation=dataset.layout.orientation,  # type: ignore[arg-type]
+        requested_orientation=wanted.orientation,
         layout=asdict(dataset.layout),
         test_size=test_size,
         split_seed=split_seed,
         n_train=len(split.train),
         n_test=len(split.test),
+        relative_path=None if path is None else os.path.relpath(path.resolve(), run.path.resolve()),
+        split=kind,
+        unique=unique,
+        requested=list_requests(wanted),
+        n_trained_on=count_shared(hashes, split.test, split.train),
     )
+    describe_data(dataset, split, record, progress)
     return RunData(dataset, split, record)
 
 
-def open_test_images(
-    run: RunDirectory, options: DataOptions, progress: Progress
-) -> tuple[Dataset, NDArray[np.int64], DataRecord | None]:
+def open_test_images(run: RunDirectory, options: DataOptions, progress: Progress) -> TestImages:
     """Load the images that a run's model is to be tested on.
-
-    Returns
-    -------
-    dataset : Dataset
-    index : ndarray of shape (n_test,), int64
-        Rows for testing: the run's test part, or all rows of a file that the run knows nothing of.
-    record : DataRecord or None
-        What the manifest says of the data; None for other data than the run's.
 
     Raises
     ------
@@ -139,21 +163,23 @@ def open_test_images(
         msg = f"{manifest} does not tell what the model was trained on: give DATA or train again"
         raise RunDirectoryError(msg)
     if known and (options.path is None or _has_hash(options.path, known.sha256)):
-        run_data = open_run_data(run, options, None, progress)
-        return run_data.dataset, run_data.split.test, run_data.record
+        data = open_run_data(run, options, None, progress, may_settle=False)
+        return TestImages(data.dataset, data.split.test, data.record, data.record.n_trained_on)
     if known and options.path and str(options.path.resolve()) == known.path:
         msg = f"{options.path} has changed since the model was trained on a part of it: train again"
         raise RunDirectoryError(msg)
-    inherited: Orientation = known.requested_orientation if known else "auto"
-    dataset = load_dataset(options.path, orientation=options.orientation or inherited)
-    _describe_file(dataset, progress)
+    assert options.path is not None
+    layout = read_layout(known.layout) if known else None
+    dataset = read_dataset(options.path, options.over(ReadOptions()), layout)
+    describe_file(dataset, progress)
     progress.note("test: all of these images, taking it that the model has not seen them")
-    return dataset, np.arange(len(dataset.labels)), None
+    n_trained_on = _count_trained_on(run, dataset) if known else None
+    if n_trained_on:
+        warn_of_shared(n_trained_on, len(dataset.labels), progress)
+    return TestImages(dataset, np.arange(len(dataset.labels)), None, n_trained_on)
 
 
-def check_fits(
-    dataset: Dataset, labels: NDArray[np.int64], n_features: int, classes: NDArray[Any]
-) -> None:
+def check_fits(dataset: Dataset, labels: NDArray[Any], n_features: int, classes: NDArray[Any]) -> None:
     """Raise RunDirectoryError unless a model takes these images and knows the labels in use."""
     height, width = dataset.image_shape
     if height * width != n_features:
@@ -167,40 +193,56 @@ def check_fits(
         raise RunDirectoryError(msg)
 
 
-def _load(run: RunDirectory, path: Path | None, orientation: Orientation) -> Dataset:
+def _locate(
+    run: RunDirectory, options: DataOptions, known: DataRecord | None
+) -> tuple[Path | None, str]:
+    """Return the data file of a command, None for the built-in digits, and its hash."""
+    if options.path is not None:
+        return options.path, hash_file(options.path) if options.path.is_file() else ""
+    if known is None or known.path is None:
+        return None, known.sha256 if known else builtin_digits().sha256
+    places = [Path(known.path)]
+    if known.relative_path is not None:
+        places.append(run.path / known.relative_path)
+    there = [place for place in places if place.is_file()]
+    for place in there:
+        if (sha256 := hash_file(place)) == known.sha256:
+            return place, sha256
+    if there:
+        msg = f"{there[0]} has changed since the run began: to go on with the new file, give it as DATA"
+        raise RunDirectoryError(msg)
+    msg = f"{known.path}, the run's data file, does not exist: give it as DATA"
+    raise DataError(msg)
+
+
+def _choose_split(dataset: Dataset, options: DataOptions) -> SplitKind:
+    if dataset.groups is not None:
+        return "grouped"
+    return "given" if dataset.test_rows is not None and not options.resplit else "stratified"
+
+
+def _load(run: RunDirectory, path: Path | None, sha256: str, options: ReadOptions) -> Dataset:
     """Load a data set through the run's cache."""
     if path is None:
-        return load_dataset(orientation=orientation)
-    dataset = read_cache(run.cache, path, orientation)
+        return builtin_digits()
+    dataset = read_cache(run.cache, path, sha256, options)
     if dataset is None:
-        dataset = load_dataset(path, orientation=orientation)
-        run.write_cache(lambda file: write_cache(file, dataset, orientation))
+        dataset = read_dataset(path, options)
+        run.write_cache(lambda file: write_cache(file, dataset, options))
     return dataset
+
+
+def _count_trained_on(run: RunDirectory, dataset: Dataset) -> int | None:
+    """Return how many images the run's model was trained on, None where its data are not to be had."""
+    try:
+        data = open_run_data(run, DataOptions(), None, Progress(), may_settle=False)
+    except (DataError, RunDirectoryError):
+        return None
+    if data.dataset.image_shape != dataset.image_shape:
+        return 0
+    theirs = hash_images(data.dataset.images)[data.split.train]
+    return int(np.isin(hash_images(dataset.images), theirs).sum())
 
 
 def _has_hash(path: Path, sha256: str) -> bool:
     return path.is_file() and hash_file(path) == sha256
-
-
-def _describe(dataset: Dataset, split: Split, split_seed: int, progress: Progress) -> None:
-    _describe_file(dataset, progress)
-    balance, problem = describe_balance(dataset.labels, split)
-    progress.note(
-        f"split: {len(split.train):,} to train on, {len(split.test):,} for testing "
-        f"(seed {split_seed}); {balance}"
-    )
-    if problem:
-        progress.note(f"warning: {problem}")
-
-
-def _describe_file(dataset: Dataset, progress: Progress) -> None:
-    height, width = dataset.image_shape
-    layout = dataset.layout
-    if dataset.is_builtin:
-        progress.note("data: no file given, so scikit-learn's built-in digits (8 by 8 pixels)")
-    else:
-        progress.note(f"data: {dataset.source}: {layout.images}, {layout.labels}")
-    progress.note(
-        f"images: {len(dataset.labels):,} of {height} by {width} pixels, "
-        f"values {layout.value_range}, {layout.orientation} ({layout.evidence})"
-    )

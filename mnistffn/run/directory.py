@@ -17,13 +17,13 @@ from mnistffn.errors import RunDirectoryError
 from mnistffn.run.files import (
     clear_left_overs,
     hash_file,
-    lock,
     name_temporary,
     read_json,
     sync_folder,
     to_json,
     write_synced,
 )
+from mnistffn.run.lock import lock
 from mnistffn.run.manifest import DATA, MANIFEST, DataRecord, Manifest, StageRecord, read_manifest
 
 P = ParamSpec("P")
@@ -93,7 +93,7 @@ class Stage:
 
 
 class RunDirectory:
-    """A folder that the five commands share.
+    """A folder that the commands share.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the lock of the folder that they lie in."""
+"""Files that are written whole or not at all, and JSON with its schema."""
 
 import hashlib
 import json
@@ -79,22 +79,3 @@ def read_json(path: Path) -> dict[str, Any]:
         msg = f"{path} is not of schema {SCHEMA}: remove it and run its command again"
         raise RunDirectoryError(msg)
     return content
-
-
-def lock(descriptor: int, folder: Path) -> None:
-    """Take an exclusive lock that the system releases when the process ends, however it ends.
-
-    Raises
-    ------
-    RunDirectoryError
-        Another process holds it.
-    """
-    try:
-        import fcntl  # noqa: PLC0415  # not on Windows, where nothing is locked
-    except ImportError:
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        msg = f"another mnistffn is at work in {folder}: wait for it, or take another --run-dir"
-        raise RunDirectoryError(msg) from error

@@ -12,6 +12,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mnistffn.data.orientation import Orientation
+from mnistffn.data.split import SplitKind
 from mnistffn.errors import RunDirectoryError
 from mnistffn.run.files import hash_file, read_json, to_json
 
@@ -38,11 +39,20 @@ class DataRecord:
     orientation : str
         As it was recognised.
     requested_orientation : {"auto", "row-major", "column-major"}
-    layout : dict of str to str
-        What was recognised in the file.
+    layout : dict
+        What was recognised in the file: a :class:`~mnistffn.data.Layout`.
     test_size : float
     split_seed : int
     n_train, n_test : int
+    relative_path : str or None
+        From the run directory, for a run that was moved together with its data.
+    split : {"random", "stratified", "grouped", "given"}
+    unique : bool
+        Whether images that occur a second time are left out.
+    requested : dict
+        What else was asked for when the file was read.
+    n_trained_on : int
+        Images for testing that are among those to train on as well.
     """
 
     path: str | None
@@ -50,19 +60,31 @@ class DataRecord:
     n: int
     image_shape: tuple[int, ...]
     classes: tuple[Any, ...]
-    orientation: str
+    orientation: Orientation
     requested_orientation: Orientation
-    layout: dict[str, str]
+    layout: dict[str, Any]
     test_size: float
     split_seed: int
     n_train: int
     n_test: int
+    relative_path: str | None = None
+    split: SplitKind = "random"
+    unique: bool = False
+    requested: dict[str, Any] = field(default_factory=dict)
+    n_trained_on: int = 0
 
     @property
     def fingerprint(self) -> str:
-        """A hash of what a stage reads of the data: the file, its orientation and the split."""
+        """A hash of what a stage reads of the data: the file, how it is read, and the split."""
         names = ("sha256", "orientation", "test_size", "split_seed")
-        return hashlib.sha256(to_json({name: getattr(self, name) for name in names})).hexdigest()
+        content = {name: getattr(self, name) for name in names}
+        # What runs of earlier versions do not have counts only where it differs from what they did.
+        content |= {"split": self.split} if self.split != "random" else {}
+        content |= {"unique": True} if self.unique else {}
+        for name, usual in (("polarity", "bright"), ("labels_mean", "as-is")):
+            if (found := self.layout.get(name, usual)) != usual:
+                content[name] = found
+        return hashlib.sha256(to_json(content)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -154,7 +176,7 @@ def _read(kind: type[T], content: Any, where: str) -> T:
     hints = get_type_hints(kind)
     found: dict[str, Any] = {}
     for entry in fields(kind):  # type: ignore[arg-type]  # mypy cannot say that T is a dataclass
-        if entry.name not in content and entry.default is not MISSING:
+        if entry.name not in content and (entry.default, entry.default_factory) != (MISSING, MISSING):
             continue
         value = content[entry.name]
         if not _fits(value, hints[entry.name]):

@@ -1,19 +1,25 @@
+import json
+import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
-from mnistffn.errors import RunDirectoryError, UsageError
+from mnistffn.data import builtin_digits
+from mnistffn.errors import DataError, RunDirectoryError, UsageError
 from mnistffn.progress import Progress
 from mnistffn.run.data import (
-    DataOptions,
     RunData,
     check_fits,
     open_run_data,
     open_test_images,
 )
 from mnistffn.run.directory import RunDirectory
+from mnistffn.run.options import DataOptions
 
 
 @pytest.fixture
@@ -76,14 +82,16 @@ def test_a_model_is_tested_on_its_own_test_part_or_on_all_of_another_file(
 ) -> None:
     first = settle(run, DataOptions(digits_mat))
     for options in (DataOptions(), DataOptions(digits_mat)):
-        _, index, record = open_test_images(run, options, recorder)
-        np.testing.assert_array_equal(index, first.split.test)
-        assert record == first.record
+        tested = open_test_images(run, options, recorder)
+        np.testing.assert_array_equal(tested.index, first.split.test)
+        assert tested.record == first.record
+        assert tested.n_trained_on == 0
     moved = shutil.copy(digits_mat, digits_mat.with_name("moved.mat"))
-    assert open_test_images(run, DataOptions(Path(moved)), recorder)[2].sha256 == first.record.sha256
-    dataset, index, record = open_test_images(run, DataOptions(write_mat("other.mat")), recorder)
-    assert record is None
-    assert len(index) == len(dataset.labels) == 40
+    again = open_test_images(run, DataOptions(Path(moved)), recorder)
+    assert again.record.sha256 == first.record.sha256
+    other = open_test_images(run, DataOptions(write_mat("other.mat")), recorder)
+    assert other.record is None
+    assert len(other.index) == len(other.dataset.labels) == 40
 
 
 def test_images_for_testing_must_be_told_from_those_for_training(
@@ -120,13 +128,13 @@ def test_a_file_is_decoded_once_and_then_read_from_the_cache(
     run.path.mkdir()
     first = open_run_data(run, DataOptions(digits_mat), None, Progress())
     assert run.cache.is_file()
-    monkeypatch.setattr("mnistffn.run.data.load_dataset", None)  # a call would fail
+    monkeypatch.setattr("mnistffn.run.data.read_dataset", None)  # a call would fail
     second = open_run_data(run, DataOptions(digits_mat), None, recorder)
     np.testing.assert_array_equal(second.dataset.images, first.dataset.images)
     np.testing.assert_array_equal(second.dataset.labels, first.dataset.labels)
     assert second.dataset.images.dtype == np.uint8
     assert second.record == first.record
-    assert "column-major (agreement with upright digits" in recorder.notes[1]
+    assert "column-major (" in recorder.notes[1]
 
 
 def test_a_cache_of_another_file_or_orientation_or_a_damaged_one_is_not_used(
@@ -165,3 +173,164 @@ def test_a_run_directory_that_nothing_came_of_is_removed_with_its_cache(
         open_run_data(run, DataOptions(digits_mat), None, Progress())
         assert run.cache.is_file()
     assert not run.path.exists()
+
+
+def save(path: Path, images: np.ndarray, labels: np.ndarray) -> Path:
+    savemat(path, {"images": images.reshape(len(images), -1), "labels": labels})
+    return path
+
+
+def warnings_of(recorder) -> str:
+    return "\n".join(note for note in recorder.notes if note.startswith("warning:"))
+
+
+def test_a_second_file_is_read_as_the_runs_data_are(
+    run: RunDirectory, tmp_path: Path, recorder
+) -> None:
+    digits = builtin_digits()
+    sideways, labels = 255 - digits.images.mT, np.where(digits.labels == 0, 10, digits.labels)
+    first = settle(run, DataOptions(save(tmp_path / "first.mat", sideways / 255 * 16, labels)))
+    assert (first.record.orientation, first.record.layout["polarity"]) == ("column-major", "dark")
+    few = np.flatnonzero(np.isin(digits.labels, (0, 4)))
+    for rows in (few, few[:1], np.arange(5)):
+        other = save(tmp_path / "other.mat", np.minimum(sideways[rows] / 255 * 16, 14), labels[rows])
+        tested = open_test_images(run, DataOptions(other), recorder)
+        seen = 255 - np.rint(np.minimum((255 - digits.images[rows]) / 255 * 16, 14) * 255 / 16)
+        np.testing.assert_allclose(tested.dataset.images, seen, atol=1)
+        np.testing.assert_array_equal(tested.dataset.labels, digits.labels[rows])
+    assert "unlike" not in warnings_of(recorder)
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        (lambda x, y: (x.mT, y), "looks column-major, the run's data are row-major"),
+        (lambda x, y: (255 - x, y), "is dark, for .* that of the run's data is bright"),
+        (lambda x, y: (x / 255, y), "are 0 to 1, those of the run's data 0 to 255"),
+    ],
+)
+def test_a_second_file_that_contradicts_the_runs_data_is_told(
+    run: RunDirectory, tmp_path: Path, recorder, change: Callable[..., tuple], warning: str
+) -> None:
+    digits = builtin_digits()
+    settle(run, DataOptions(save(tmp_path / "first.mat", digits.images[:900], digits.labels[:900])))
+    other = save(tmp_path / "other.mat", *change(digits.images[900:], digits.labels[900:]))
+    dataset = open_test_images(run, DataOptions(other), recorder).dataset
+    np.testing.assert_array_equal(dataset.images, digits.images[900:])
+    assert re.search(warning, warnings_of(recorder))
+
+
+def test_images_that_the_model_was_trained_on_are_counted(
+    run: RunDirectory, digits_mat: Path, tmp_path: Path, recorder
+) -> None:
+    settle(run, DataOptions(digits_mat))
+    digits = builtin_digits()
+    copy = save(tmp_path / "copy.mat", digits.images, digits.labels)
+    tested = open_test_images(run, DataOptions(copy), recorder)
+    assert tested.n_trained_on == 1617
+    assert "1,617 of the 1,797 images for testing are among those to train on" in warnings_of(recorder)
+    digits_mat.unlink()
+    run.cache.unlink(missing_ok=True)
+    assert open_test_images(run, DataOptions(copy), recorder).n_trained_on is None
+
+
+def test_repeated_images_are_counted_and_can_be_left_out(
+    run: RunDirectory, tmp_path: Path, recorder
+) -> None:
+    digits = builtin_digits()
+    six = np.repeat(digits.images[:300], 6, axis=0)
+    path = save(tmp_path / "six.mat", six, np.random.default_rng(0).integers(0, 10, 1800))
+    options = DataOptions(path, "row-major")
+    assert open_run_data(run, options, None, recorder).record.n_trained_on > 150
+    assert "are among those to train on as well" in warnings_of(recorder)
+    unique = open_run_data(run, replace(options, unique=True), None, Progress())
+    assert unique.record.n_trained_on == 0
+    assert len(unique.split.train) + len(unique.split.test) == 300
+
+
+def test_a_given_test_part_is_the_test_part_unless_it_is_split_anew(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    digits = builtin_digits()
+    path = tmp_path / "parts.mat"
+    savemat(path, {
+        "Xtrain": digits.flat[:1000], "ytrain": digits.labels[:1000], "Xval": digits.flat[1000:1200],
+        "yval": digits.labels[1000:1200], "Xtest": digits.flat[1200:], "ytest": digits.labels[1200:],
+    })  # fmt: skip
+    given = open_run_data(run, DataOptions(path), None, Progress())
+    assert given.split.test.tolist() == list(range(1200, 1797))
+    assert sorted(given.split.train) == list(range(1200))
+    assert given.record.split == "given"
+    anew = open_run_data(run, DataOptions(path, resplit=True), None, Progress())
+    assert (anew.record.split, len(anew.split.test)) == ("stratified", 180)
+
+
+def test_groups_stay_on_one_side(run: RunDirectory, tmp_path: Path) -> None:
+    digits = builtin_digits()
+    writers = np.random.default_rng(0).integers(0, 40, 1797)
+    path = tmp_path / "groups.mat"
+    savemat(path, {"X": digits.flat, "y": digits.labels, "writers": writers})
+    data = open_run_data(run, DataOptions(path, groups="writers"), None, Progress())
+    assert set(writers[data.split.train]).isdisjoint(writers[data.split.test])
+    assert 180 <= len(data.split.test) <= 180 + max(np.bincount(writers))
+    with pytest.raises(DataError, match="no variable pens; found X"):
+        open_run_data(run, DataOptions(path, groups="pens"), None, Progress())
+
+
+def test_a_run_of_an_earlier_version_keeps_its_split_and_its_reading(
+    run: RunDirectory, digits_mat: Path
+) -> None:
+    data = settle(run, DataOptions(digits_mat))
+    manifest = json.loads((run.path / "run.json").read_text())
+    old = manifest["data"]
+    for name in ("relative_path", "split", "unique", "requested", "n_trained_on"):
+        del old[name]
+    names = ("images", "labels", "value_range", "orientation", "evidence")
+    old["layout"] = {name: old["layout"][name] for name in names}
+    (run.path / "run.json").write_text(json.dumps(manifest))
+    later = open_run_data(run, DataOptions(), None, Progress())
+    order = np.random.default_rng(0).permutation(1797)
+    np.testing.assert_array_equal(later.split.test, order[:180])
+    assert later.record.split == "random"
+    assert later.record.fingerprint != data.record.fingerprint
+    assert later.record.fingerprint == run.manifest().data.fingerprint
+
+
+def test_a_file_that_was_replaced_is_not_taken_for_the_one_before(
+    run: RunDirectory, digits_mat: Path, write_mat
+) -> None:
+    settle(run, DataOptions(digits_mat))
+    digits_mat.write_bytes(write_mat().read_bytes())
+    for options in ({}, {"may_settle": False}):
+        with pytest.raises(RunDirectoryError, match="has changed since the run began"):
+            open_run_data(run, DataOptions(), None, Progress(), **options)
+    with pytest.raises(RunDirectoryError, match="is not the file that the model was trained on"):
+        open_run_data(run, DataOptions(digits_mat), None, Progress(), may_settle=False)
+    assert len(open_run_data(run, DataOptions(digits_mat), None, Progress()).dataset.labels) == 40
+
+
+def test_a_run_that_was_moved_with_its_data_finds_them(tmp_path: Path, digits_mat: Path) -> None:
+    home = tmp_path / "home"
+    (home / "data").mkdir(parents=True)
+    digits_mat.rename(home / "data" / "d.mat")
+    first = settle(RunDirectory(home / "run"), DataOptions(home / "data" / "d.mat"))
+    home.rename(tmp_path / "elsewhere")
+    moved = RunDirectory(tmp_path / "elsewhere" / "run")
+    assert open_run_data(moved, DataOptions(), None, Progress()).record.sha256 == first.record.sha256
+    (tmp_path / "elsewhere" / "data" / "d.mat").rename(tmp_path / "far.mat")
+    with pytest.raises(DataError, match="the run's data file, does not exist: give it as DATA"):
+        open_run_data(moved, DataOptions(), None, Progress(), may_settle=False)
+    found = open_run_data(moved, DataOptions(tmp_path / "far.mat"), None, Progress(), may_settle=False)
+    np.testing.assert_array_equal(found.split.test, first.split.test)
+
+
+def test_one_class_cannot_be_trained_but_evaluated(
+    run: RunDirectory, digits_mat: Path, tmp_path: Path, recorder
+) -> None:
+    digits = builtin_digits()
+    sevens = digits.labels == 7
+    path = save(tmp_path / "sevens.mat", digits.images[sevens], digits.labels[sevens])
+    with pytest.raises(DataError, match="the single class 7: at least two are needed"):
+        open_run_data(run, DataOptions(path), None, Progress())
+    settle(run, DataOptions(digits_mat))
+    assert len(open_test_images(run, DataOptions(path), recorder).index) == sevens.sum()

@@ -188,7 +188,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from mnistffn.run.directory import RunDirectory
-run, number = RunDirectory(sys.argv[1]), 0
+run, number = RunDirectory(sys.argv[1]), int(sys.argv[2])
 while True:
     number += 1
     with run.locked(), run.stage("train", command="train", options={"number": number}) as stage:
@@ -199,7 +199,7 @@ while True:
 
 def test_a_kill_at_any_moment_leaves_whole_files(run: RunDirectory) -> None:
     for attempt in range(12):
-        process = subprocess.Popen([sys.executable, "-c", WRITER, str(run.path)])
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(run.path), str(10**4 * attempt)])
         while not (run.path / "run.json").exists():
             time.sleep(0.01)
         time.sleep(0.3 + random.Random(attempt).random() * 0.1)
