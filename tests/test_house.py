@@ -23,7 +23,7 @@ WINGS = {
     "progress": set(),
     "figures": {"matplotlib", "numpy", "PIL"},
     "data": {"numpy", "scipy", "sklearn"} | BASE,
-    "run": {"numpy", "data"} | BASE,
+    "run": {"numpy", "data", "figures"} | BASE,
     "network": {"numpy", "torch"} | BASE,
     "training": {"numpy", "torch", "skorch", "sklearn", "network", "run", "data", "figures"} | BASE,
     "inside": {"numpy", "torch", "sklearn", "network", "run", "data", "figures"} | BASE,

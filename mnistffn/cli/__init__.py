@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from mnistffn.cli import evaluate, fields, maximize, search, train
+from mnistffn.cli import data, evaluate, fields, maximize, search, train
 from mnistffn.errors import MnistffnError
 
 INTERRUPTED = 130
@@ -94,6 +94,7 @@ def callback(
     """
 
 
+data.register(app)
 search.register(app)
 train.register(app)
 evaluate.register(app)

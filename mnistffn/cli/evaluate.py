@@ -61,7 +61,13 @@ def evaluate(
         int | None,
         typer.Option(min=0, help="Seed of the attacks' starts.", show_default="the split's"),
     ] = None,
+    images: opt.ImagesOption = None,
+    labels: opt.LabelsOption = None,
     orientation: opt.OrientationOption = None,
+    polarity: opt.PolarityOption = None,
+    labels_mean: opt.LabelsMeanOption = None,
+    image_shape: opt.ImageShapeOption = None,
+    max_size: opt.MaxSizeOption = None,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -74,7 +80,6 @@ def evaluate(
     from mnistffn.cli.terminal import Terminal
     from mnistffn.evaluation.evaluate import run_evaluate
     from mnistffn.evaluation.robustness import AttackOptions
-    from mnistffn.run.data import DataOptions
 
     given: dict[str, Any] = {"norm": attack_norm, "n_restarts": restarts, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
@@ -83,10 +88,11 @@ def evaluate(
         raise typer.BadParameter(msg)
     attacks = None if attack is None else AttackOptions(read_strengths(attack), **given)
     with Terminal.of(context) as terminal:
-        result = run_evaluate(terminal.run, DataOptions(data, orientation), terminal, attacks)
+        result = run_evaluate(terminal.run, opt.take_data(context), terminal, attacks)
         terminal.show(_describe(result.metrics))
         terminal.show(_make_table(result.metrics))
         summary = asdict(result.metrics) | {"source": result.source}
+        summary["n_trained_on"] = result.n_trained_on
         stages = ["evaluate"]
         if result.robustness is not None:
             terminal.show(_describe_robustness(result.robustness))

@@ -31,6 +31,7 @@ def _spell_sorts() -> str:
 
 def fields(
     context: typer.Context,
+    data: opt.OwnDataArgument = None,
     layer: opt.LayerOption = None,
     units: opt.UnitsOption = None,
     kind: Annotated[
@@ -67,7 +68,7 @@ def fields(
 
     chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kind or KINDS)), sort, top)
     with Terminal.of(context) as terminal:
-        result = run_fields(terminal.run, chosen, terminal)
+        result = run_fields(terminal.run, chosen, terminal, opt.take_data(context))
         terminal.show(_make_table(result))
         content = {"layer": result.layer, "units": summarise(result)}
         terminal.finish(f"fields-layer{result.layer}", content, f"maximize --layer {result.layer}")

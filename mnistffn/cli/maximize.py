@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def maximize(
     context: typer.Context,
+    data: opt.OwnDataArgument = None,
     layer: opt.LayerOption = None,
     units: opt.UnitsOption = None,
     objective: Annotated[
@@ -96,14 +97,15 @@ def maximize(
     if card and (units is None or objective or animate):
         msg = "--card needs --units, and goes neither with --objective nor with --animate"
         raise typer.BadParameter(msg)
+    where = opt.take_data(context)
     with Terminal.of(context) as terminal:
         if card:
             from mnistffn.inside.card import run_cards
 
-            cards = run_cards(terminal.run, chosen, terminal)
+            cards = run_cards(terminal.run, chosen, terminal, where)
             layer, scores, stages = cards.layer, cards.scores, cards.stages
         else:
-            result = run_maximize(terminal.run, chosen, terminal, animate=animate)
+            result = run_maximize(terminal.run, chosen, terminal, where, animate=animate)
             layer, scores, stages = result.layer, result.scores, [f"maximize-layer{result.layer}"]
         terminal.show(_make_table(layer, scores))
         content = {"layer": layer, "scores": [asdict(score) for score in scores]}

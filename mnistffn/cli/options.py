@@ -1,15 +1,25 @@
 """Options that several commands share, and how their values are read."""
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS, Device, Precision
 from mnistffn.training.recipes import DEFAULT_RECIPE, RECIPES, get_recipe
 
+if TYPE_CHECKING:
+    from mnistffn.run.options import DataOptions
+
+# As the data wing has them, which would load NumPy for a mere --help.
+Polarity = Literal["auto", "bright", "dark"]
+LabelsMean = Literal["auto", "as-is", "ten-is-zero", "digit-plus-one", "last-is-zero"]
+
 DEFAULT_RUN_DIR = Path("run")
+DATA = "Data"  # the panel of what says how a data file is read
+UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 DataArgument = Annotated[
     Path | None,
@@ -23,18 +33,104 @@ RunDirOption = Annotated[
     Path,
     typer.Option("--run-dir", "-r", envvar="MNISTFFN_RUN_DIR", help="Folder that the commands share."),
 ]
+OwnDataArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DATA",
+        help="The file that the network was trained on, if it lies elsewhere now.",
+        show_default=False,
+    ),
+]
+ImagesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--images",
+        metavar="NAME",
+        help="Variable with the images, such as dataset.train.images.",
+        rich_help_panel=DATA,
+        show_default="recognised",
+    ),
+]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="NAME",
+        help="Variable with the labels; X(:,1) or X(:,end) for a column of the images.",
+        rich_help_panel=DATA,
+        show_default="recognised",
+    ),
+]
+PolarityOption = Annotated[
+    Polarity | None,
+    typer.Option(
+        metavar="HOW",
+        help="Ink of the file: bright, dark, or auto: unlike the border.",
+        rich_help_panel=DATA,
+        show_default=False,
+    ),
+]
+LabelsMeanOption = Annotated[
+    LabelsMean | None,
+    typer.Option(
+        metavar="HOW",
+        help="as-is, ten-is-zero, digit-plus-one, last-is-zero (one-hot) or auto: compare with digits.",
+        rich_help_panel=DATA,
+        show_default=False,
+    ),
+]
+ImageShapeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW",
+        help="Height and width, where pixels lie in a row, as in 20x16.",
+        rich_help_panel=DATA,
+        show_default="recognised",
+    ),
+]
+GroupsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Variable with the writer of every image: each goes to one side of the split.",
+        rich_help_panel=DATA,
+        show_default=False,
+    ),
+]
+ResplitOption = Annotated[
+    bool,
+    typer.Option(
+        "--resplit", help="Hold out a test part even if the file has one.", rich_help_panel=DATA
+    ),
+]
+UniqueOption = Annotated[
+    bool,
+    typer.Option("--unique", help="Leave out images that occur a second time.", rich_help_panel=DATA),
+]
+MaxSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="What a file may unpack to, as in 4GB.",
+        rich_help_panel=DATA,
+        show_default="1GB",
+    ),
+]
 OrientationOption = Annotated[
     Literal["auto", "row-major", "column-major"] | None,
     typer.Option(
         metavar="HOW",
-        help="How pixels lie in a row of DATA: row-major, column-major, or auto: compare with digits.",
+        help="How pixels lie in a row: row-major, column-major, or auto: compare with digits.",
+        rich_help_panel=DATA,
         show_default=False,
     ),
 ]
 TestSizeOption = Annotated[
     float | None,
     typer.Option(
-        help="Part held out for testing. Default: the run directory's, else 0.1.", show_default=False
+        help="Part held out for testing. Default: the file's own, the run directory's, or 0.1.",
+        rich_help_panel=DATA,
+        show_default=False,
     ),
 ]
 SeedOption = Annotated[
@@ -113,6 +209,38 @@ def take_parameters(context: typer.Context) -> dict[str, Any]:
     names = [row.name for row in RECIPE_PARAMETERS]
     given = {name: context.params[name] for name in names if context.params[name] is not None}
     return given | ({"hidden": read_sizes(given["hidden"])} if "hidden" in given else {})
+
+
+def take_data(context: typer.Context) -> "DataOptions":
+    """Return what was said about the data, whichever of the options a command has."""
+    from mnistffn.run.options import DataOptions
+
+    given = context.params
+    names = {name: name for name in DataOptions.__dataclass_fields__} | {"path": "data"}
+    found = {name: given[said] for name, said in names.items() if given.get(said) is not None}
+    if "image_shape" in found:
+        found["image_shape"] = read_shape(found["image_shape"])
+    if "max_size" in found:
+        found["max_size"] = read_size(found["max_size"])
+    return DataOptions(**found)
+
+
+def read_shape(text: str) -> tuple[int, int]:
+    """Return height and width from text such as ``20x16``."""
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) > 1 and int(width) > 1):
+        msg = f"{text!r} is no height and width such as 20x16"
+        raise typer.BadParameter(msg, param_hint="--image-shape")
+    return int(height), int(width)
+
+
+def read_size(text: str) -> int:
+    """Return bytes from text such as ``4GB`` or ``500MB``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip().upper())
+    if not found or not (size := int(float(found[1]) * UNITS[found[2]])):
+        msg = f"{text!r} is no size such as 4GB"
+        raise typer.BadParameter(msg, param_hint="--max-size")
+    return size
 
 
 def read_sizes(text: str) -> tuple[int, ...]:

@@ -99,7 +99,16 @@ def search(
     ] = None,
     seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
+    groups: opt.GroupsOption = None,
+    resplit: opt.ResplitOption = False,
+    unique: opt.UniqueOption = False,
+    images: opt.ImagesOption = None,
+    labels: opt.LabelsOption = None,
     orientation: opt.OrientationOption = None,
+    polarity: opt.PolarityOption = None,
+    labels_mean: opt.LabelsMeanOption = None,
+    image_shape: opt.ImageShapeOption = None,
+    max_size: opt.MaxSizeOption = None,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -111,7 +120,6 @@ def search(
     """
     start = time.perf_counter()  # loading what the search needs takes a second or two
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.run.data import DataOptions
     from mnistffn.search.options import SearchOptions
     from mnistffn.search.search import run_search
     from mnistffn.search.space import SearchSpace
@@ -119,7 +127,7 @@ def search(
     bounds = dropout or get_dropout_bounds(recipe)
     further, given = read_further(tune or [])
     space = SearchSpace(hidden, layers, bounds, further)
-    where = DataOptions(data, orientation, test_size)
+    where = opt.take_data(context)
     given |= {} if patience is None else {"patience": patience}
     chosen = SearchOptions(
         trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,

@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from mnistffn.cli.options import DEFAULT_RUN_DIR
 from mnistffn.progress import Progress
@@ -28,6 +29,7 @@ from mnistffn.run.directory import RunDirectory
 
 SECONDS_BETWEEN_LINES = 2.0
 PIPE_WIDTH = 240
+ENTRY = 8
 
 
 class Terminal(Progress):
@@ -96,6 +98,17 @@ class Terminal(Progress):
         if not self.json_output:
             wrap = self.out.is_terminal or not isinstance(content, str)
             self.out.print(content, soft_wrap=not wrap)
+
+    def show_entry(self, name: str, what: str) -> None:
+        """Print a line of a list of names and what they stand for; a long one is indented."""
+        self._stop_bar()
+        if self.json_output:
+            return
+        grid = Table.grid(padding=(0, 1))
+        grid.add_column(width=ENTRY, no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(name, Text(what))
+        self.out.print(grid)
 
     def finish(
         self, stages: str | Sequence[str], result: Mapping[str, Any], *next_commands: str

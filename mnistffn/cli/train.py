@@ -55,7 +55,16 @@ def train(
     ] = None,
     seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
+    groups: opt.GroupsOption = None,
+    resplit: opt.ResplitOption = False,
+    unique: opt.UniqueOption = False,
+    images: opt.ImagesOption = None,
+    labels: opt.LabelsOption = None,
     orientation: opt.OrientationOption = None,
+    polarity: opt.PolarityOption = None,
+    labels_mean: opt.LabelsMeanOption = None,
+    image_shape: opt.ImageShapeOption = None,
+    max_size: opt.MaxSizeOption = None,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -70,13 +79,12 @@ def train(
         opt.print_recipes(recipe, as_json=json_output)
         return
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.run.data import DataOptions
     from mnistffn.training.train import TrainOptions, run_train
 
     parameters = opt.take_parameters(context)
     chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)
     with Terminal.of(context) as terminal:
-        result = run_train(terminal.run, DataOptions(data, orientation, test_size), chosen, terminal)
+        result = run_train(terminal.run, opt.take_data(context), chosen, terminal)
         terminal.show(_describe(result))
         terminal.finish("train", _summarise(result), "evaluate", "fields", "maximize")
 
@@ -102,5 +110,6 @@ def _summarise(result: "TrainResult") -> dict[str, Any]:
         "parameters": parameters,
         "epochs": len(result.classifier.history_),
         "seconds": result.seconds,
+        "n_trained_on": result.n_trained_on,
         "best": best,
     }

@@ -10,18 +10,31 @@ from numpy.typing import NDArray
 from mnistffn.evaluation.metrics import Metrics, choose_examples, measure, wilson_interval
 from mnistffn.evaluation.robustness import PGD_STEPS, AttackOptions, measure_robustness
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions, check_fits, open_test_images
+from mnistffn.run.data import check_fits, open_test_images
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.manifest import DataRecord
+from mnistffn.run.options import DataOptions
 from mnistffn.training.classifier import FeedForwardClassifier
 
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """The metrics, what they were measured on, and what robustness.json holds if it was attacked."""
+    """What an evaluation found.
+
+    Attributes
+    ----------
+    metrics : Metrics
+    source : str
+        What they were measured on.
+    n_trained_on : int or None
+        How many of these images the network was trained on; None where nobody can tell.
+    robustness : dict or None
+        What robustness.json holds, if it was attacked.
+    """
 
     metrics: Metrics
     source: str
+    n_trained_on: int | None
     robustness: dict[str, Any] | None
 
 
@@ -46,7 +59,8 @@ def run_evaluate(
     from mnistffn.figures.evaluate import draw_confusion, draw_examples
 
     classifier = FeedForwardClassifier.load(run.path / "model.pt")
-    dataset, index, record = open_test_images(run, data, progress)
+    tested = open_test_images(run, data, progress)
+    dataset, index, record = tested.dataset, tested.index, tested.record
     check_fits(dataset, dataset.labels[index], classifier.n_features_in_, classifier.classes_)
     run.warn_if_stale(["model.pt"], record)
     images, labels = dataset.images[index], dataset.labels[index]
@@ -57,8 +71,10 @@ def run_evaluate(
     ) as stage:
         probabilities = classifier.predict_proba(images.reshape(len(images), -1))
         metrics = measure(probabilities, labels, classifier.classes_)
-        stage.write_json("metrics.json", asdict(metrics) | {"source": source})
+        about = {"source": source, "n_trained_on": tested.n_trained_on}
+        stage.write_json("metrics.json", asdict(metrics) | about)
         arrays = {"index": index, "label": labels, "probabilities": probabilities}
+        arrays["classes"] = classifier.classes_
         stage.write_arrays("predictions.npz", arrays)
         names = [str(label) for label in classifier.classes_]
         stage.write_figure("confusion.png", draw_confusion(np.array(metrics.confusion), names))
@@ -67,11 +83,10 @@ def run_evaluate(
         figure = draw_examples(images, index, labels, probabilities, names, kinds)
         stage.write_figure("examples.png", figure)
     if attack_options is None:
-        return EvaluateResult(metrics, source, None)
+        return EvaluateResult(metrics, source, tested.n_trained_on, None)
     attacked = _Attacked(classifier, images, labels, index, source)
-    return EvaluateResult(
-        metrics, source, _evaluate_under_attack(run, attacked, record, attack_options, progress)
-    )
+    robustness = _evaluate_under_attack(run, attacked, record, attack_options, progress)
+    return EvaluateResult(metrics, source, tested.n_trained_on, robustness)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ EXAMPLES_PER_KIND = 4
 class ClassMetrics:
     """How one class did: precision, recall, and the number of its images."""
 
-    label: int
+    label: int | str
     precision: float
     recall: float
     n: int
@@ -78,8 +78,8 @@ def measure(
         errors=len(labels) - correct,
         log_loss=float(log_loss(labels, probabilities, labels=classes)),
         per_class=[
-            ClassMetrics(int(label), float(precision[i]), float(recall[i]), int(support[i]))
-            for i, label in enumerate(classes)
+            ClassMetrics(label, float(precision[i]), float(recall[i]), int(support[i]))
+            for i, label in enumerate(classes.tolist())
         ],
         confusion=confusion_matrix(labels, predictions, labels=classes).tolist(),
     )

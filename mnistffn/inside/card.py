@@ -15,6 +15,7 @@ from mnistffn.inside.options import MEANINGS
 from mnistffn.inside.scorecard import Score
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.options import DataOptions
 
 SHOWN = 8  # real images of each sort
 MOST_CARDS = 50
@@ -38,7 +39,12 @@ class CardsResult:
 
 
 @exclusive
-def run_cards(run: RunDirectory, options: MaximizeOptions, progress: Progress) -> CardsResult:
+def run_cards(
+    run: RunDirectory,
+    options: MaximizeOptions,
+    progress: Progress,
+    data: DataOptions = DataOptions(),  # noqa: B008  # it is frozen
+) -> CardsResult:
     """Write a page about every one of some units of a run's model.
 
     Writes card-layer<i>-unit<u>.npz, .json and .png for each.
@@ -49,6 +55,8 @@ def run_cards(run: RunDirectory, options: MaximizeOptions, progress: Progress) -
     options : MaximizeOptions
         Its units get a page each.
     progress : Progress
+    data : DataOptions
+        Where the run's data are now, if not where they were.
 
     Raises
     ------
@@ -59,7 +67,7 @@ def run_cards(run: RunDirectory, options: MaximizeOptions, progress: Progress) -
     """
     from mnistffn.figures.card import draw_card
 
-    opened = open_layer(run, options.layer, progress)
+    opened = open_layer(run, options.layer, progress, data)
     layer = opened.layer
     targets = Targets.of(options.units, (), opened.unit_names)
     if len(targets.names) > MOST_CARDS:

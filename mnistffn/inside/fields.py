@@ -16,6 +16,7 @@ from mnistffn.inside.units import parse_units
 from mnistffn.inside.unitstats import UnitStatistics, describe_units, finite_or_none, label_images
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.options import DataOptions
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,12 @@ def sort_units(result: FieldsResult, key: str) -> list[int]:
 
 
 @exclusive
-def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) -> FieldsResult:
+def run_fields(
+    run: RunDirectory,
+    options: FieldsOptions,
+    progress: Progress,
+    data: DataOptions = DataOptions(),  # noqa: B008  # it is frozen
+) -> FieldsResult:
     """Draw the receptive fields of a layer of a run's model, and measure its units.
 
     Writes fields-layer<i>.npz, .json and .png.
@@ -120,6 +126,8 @@ def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) ->
     run : RunDirectory
     options : FieldsOptions
     progress : Progress
+    data : DataOptions
+        Where the run's data are now, if not where they were.
 
     Raises
     ------
@@ -130,7 +138,7 @@ def run_fields(run: RunDirectory, options: FieldsOptions, progress: Progress) ->
     """
     from mnistffn.figures.fields import draw_fields
 
-    opened = open_layer(run, options.layer, progress)
+    opened = open_layer(run, options.layer, progress, data)
     layer = opened.layer
     chosen = parse_units(options.units, opened.unit_names)
     name = f"fields-layer{layer}"

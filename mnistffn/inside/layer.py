@@ -9,8 +9,9 @@ from mnistffn.inside.units import check_layer, describe_layer, name_units
 from mnistffn.network.modelfile import read_model
 from mnistffn.network.network import AffineLayer, fold_batch_norm
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions, RunData, check_fits, open_run_data
+from mnistffn.run.data import RunData, check_fits, open_run_data
 from mnistffn.run.directory import RunDirectory, Stage
+from mnistffn.run.options import DataOptions
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,15 @@ class OpenLayer:
         return self.layer == len(self.layers)
 
 
-def open_layer(run: RunDirectory, layer: int | None, progress: Progress) -> OpenLayer:
+def open_layer(
+    run: RunDirectory,
+    layer: int | None,
+    progress: Progress,
+    data: DataOptions = DataOptions(),  # noqa: B008  # it is frozen
+) -> OpenLayer:
     """Open a layer, None for the output, of a run's model, and the run's data.
+
+    ``data`` says where these are now, if not where they were.
 
     Raises
     ------
@@ -94,7 +102,7 @@ def open_layer(run: RunDirectory, layer: int | None, progress: Progress) -> Open
     widths = model.network.widths
     layer = model.network.n_layers if layer is None else layer
     check_layer(layer, model.network.n_layers)
-    run_data = open_run_data(run, DataOptions(), None, progress)
+    run_data = open_run_data(run, data, None, progress, may_settle=False)
     check_fits(run_data.dataset, run_data.dataset.labels, widths[0], model.classes)
     run.warn_if_stale(["model.pt"], run_data.record)
     layers = fold_batch_norm(model.network)

@@ -29,6 +29,7 @@ from mnistffn.network.seeding import seeded
 from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.options import DataOptions
 
 NO_UNIT = -1
 SHOWN = 3  # real images of each sort
@@ -242,7 +243,12 @@ def maximize(
 
 @exclusive
 def run_maximize(
-    run: RunDirectory, options: MaximizeOptions, progress: Progress, *, animate: bool = False
+    run: RunDirectory,
+    options: MaximizeOptions,
+    progress: Progress,
+    data: DataOptions = DataOptions(),  # noqa: B008  # it is frozen
+    *,
+    animate: bool = False,
 ) -> MaximizeResult:
     """Maximize units of a layer of a run's model.
 
@@ -253,6 +259,8 @@ def run_maximize(
     run : RunDirectory
     options : MaximizeOptions
     progress : Progress
+    data : DataOptions
+        Where the run's data are now, if not where they were.
     animate : bool
         Also draw the ascent.
 
@@ -265,7 +273,7 @@ def run_maximize(
     """
     from mnistffn.figures.maximize import draw_ascent, draw_maximized
 
-    opened = open_layer(run, options.layer, progress)
+    opened = open_layer(run, options.layer, progress, data)
     layer = opened.layer
     targets = Targets.of(options.units, options.objectives, opened.unit_names)
     name = f"maximize-layer{layer}"

@@ -10,7 +10,7 @@ MEAN = "mean"
 # As many digits as any sensible number has: Python refuses to read thousands.
 NUMBER = re.compile(r"[0-9]{1,18}")
 TERM = re.compile(r"([+-]?)(?:([0-9]{0,9}\.?[0-9]{1,9})\*)?([0-9]{1,9})")
-OBJECTIVE = re.compile(rf"{TERM.pattern}(?:(?=[+-]){TERM.pattern})*")
+NAMED_TERM = re.compile(r"([+-]?)(?:([0-9]{0,9}\.?[0-9]{1,9})\*)?(\w+)")  # of classes with names
 
 
 def check_layer(layer: int, n_layers: int) -> None:
@@ -82,8 +82,10 @@ def parse_objective(text: str, names: Sequence[str]) -> list[float]:
     compact = re.sub(r"\s*([+*-])\s*", r"\1", text.strip())
     if compact == MEAN:
         return [1 / len(names)] * len(names)
-    terms = [("", "", compact)] if compact in names else TERM.findall(compact)
-    if compact not in names and not OBJECTIVE.fullmatch(compact):
+    term = TERM if all(name.isdecimal() for name in names) else NAMED_TERM
+    terms = [("", "", compact)] if compact in names else term.findall(compact)
+    objective = rf"{term.pattern}(?:(?=[+-]){term.pattern})*"
+    if compact not in names and not re.fullmatch(objective, compact):
         msg = f"objective {text!r} cannot be read: write {MEAN} or a sum such as 4-9 or 0.5*3+7"
         raise UsageError(msg)
     weights = [0.0] * len(names)
@@ -96,11 +98,12 @@ def parse_objective(text: str, names: Sequence[str]) -> list[float]:
 
 
 def _find(name: str, names: Sequence[str]) -> int:
-    plain = str(int(name))  # 03 is 3
+    plain = str(int(name)) if name.isdecimal() else name  # 03 is 3
     if plain in names:
         return names.index(plain)
-    first, last = int(names[0]), int(names[-1])
-    shown = f"{first} to {last}" if last - first == len(names) - 1 else ", ".join(names)
+    are_numbers = names[0].isdecimal() and names[-1].isdecimal()
+    is_range = are_numbers and int(names[-1]) - int(names[0]) == len(names) - 1
+    shown = f"{names[0]} to {names[-1]}" if is_range else ", ".join(names)
     msg = f"there is no unit {name}: the layer has units {shown}"
     raise UsageError(msg)
 

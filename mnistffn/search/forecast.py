@@ -15,8 +15,9 @@ from sklearn.model_selection import ParameterSampler, StratifiedKFold
 
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions, open_run_data
+from mnistffn.run.data import open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.options import DataOptions
 from mnistffn.search.options import FEWEST_IMAGES, SearchOptions, plan_rounds
 from mnistffn.search.search import make_classifier
 from mnistffn.search.space import SearchSpace

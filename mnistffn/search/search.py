@@ -19,8 +19,9 @@ from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV, S
 
 from mnistffn.errors import DataError, MnistffnError
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions, open_run_data
+from mnistffn.run.data import open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.options import DataOptions
 from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
 from mnistffn.search.result import Candidate, SearchResult, make_columns, make_table, summarise
 from mnistffn.search.space import SearchSpace

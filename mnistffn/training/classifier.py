@@ -1,6 +1,7 @@
 """The scikit-learn classifier that holds a skorch net."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from os import PathLike
@@ -37,6 +38,8 @@ from mnistffn.training.parameters import (
 )
 
 PREDICTION_BATCH = 4096
+FEWEST_PIXELS = 36  # of what may be an image
+RAW_SAMPLE = 100  # rows that are looked at
 
 
 class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -188,7 +191,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Parameters
         ----------
         X : array-like of shape (n, n_features), float32 or uint8
-            It is not copied if it is an array of one of these types and may be written to.
+            uint8 is scaled from 0 to 255 to [0, 1]; float32, and what becomes it, is taken as it is. It
+            is not copied if it is an array of one of these types and may be written to.
         y : array-like of shape (n,)
             Labels, numbers or strings, of at least two classes.
         rows : ndarray of shape (n_rows,), int64, or None, default=None
@@ -207,6 +211,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Warns
         -----
+        UserWarning
+            ``X`` holds pixels of 0 to 255 that are not uint8, and so are not scaled.
         ConvergenceWarning
             The loss became infinite or NaN, and training stopped there.
         CatastrophicOverfittingWarning
@@ -268,6 +274,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         """
         check_is_fitted(self)
         rows: NDArray[Any] = validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
+        _warn_of_raw_pixels(rows)
         network = deepcopy(self.module_).double().eval()
         with torch.inference_mode():
             batches = as_tensor(rows).split(PREDICTION_BATCH)
@@ -324,6 +331,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             msg = f"adversarial={self.adversarial} needs X in [0, 1], but {found}"
             raise ValueError(msg)
         rows = np.arange(len(labels)) if rows is None else rows
+        _warn_of_raw_pixels(inputs)
         self.classes_ = np.unique(labels[rows])
         if len(self.classes_) < 2:
             msg = f"training needs at least two classes, but y holds one class: {self.classes_[0]!r}"
@@ -378,3 +386,16 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             precision=self.precision,
             device=device,
         )
+
+
+def _warn_of_raw_pixels(X: NDArray[Any]) -> None:
+    """Warn of what looks like images of 0 to 255, which only uint8 is scaled for."""
+    if X.dtype == np.uint8 or X.shape[1] < FEWEST_PIXELS:
+        return
+    some = X[:RAW_SAMPLE]
+    if X.min() == 0 and 128 <= X.max() <= 255 and np.array_equal(some, np.rint(some)):
+        msg = (
+            f"X goes from 0 to {X.max():g} in whole numbers and is taken as it is: only uint8 images "
+            f"are scaled to [0, 1]; give X.astype(np.uint8), or X / 255"
+        )
+        warnings.warn(msg, stacklevel=3)

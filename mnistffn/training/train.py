@@ -13,8 +13,9 @@ from mnistffn.errors import MnistffnError, RunDirectoryError, UsageError
 from mnistffn.network.seeding import seeded
 from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions, open_run_data
+from mnistffn.run.data import open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.options import DataOptions
 from mnistffn.training.augment import Distortion
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
@@ -58,11 +59,16 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """The trained classifier, the recipe that it was trained by and the resolved parameters."""
+    """The trained classifier, the recipe that it was trained by and the resolved parameters.
+
+    ``n_trained_on`` images are held out for testing, and yet among those that it was trained on, since
+    the file has them more than once.
+    """
 
     classifier: FeedForwardClassifier
     recipe: str
     parameters: dict[str, Any]
+    n_trained_on: int
 
     @property
     def best(self) -> Epoch:
@@ -124,7 +130,7 @@ def run_train(
         if distortion := classifier.make_distortion():
             before, after = _distort_some(distortion, dataset.flat[rows[:SHOWN]], seed)
             stage.write_figure("augmented.png", draw_augmented(before, after))
-    return TrainResult(classifier, recipe, parameters)
+    return TrainResult(classifier, recipe, parameters, run_data.record.n_trained_on)
 
 
 def _resolve(

@@ -23,8 +23,9 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions, RunData, open_run_data
+from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory
+from mnistffn.run.options import DataOptions
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ("document", "robust")

@@ -132,9 +132,9 @@ NAN = np.full((40, 64), np.nan)
     ("change", "variables", "message"),
     [
         (Path.unlink, {}, "does not exist"),
-        (write_text, {}, "damaged or not a MATLAB file"),
+        (write_text, {}, "is a text file"),
         (truncate, {}, "damaged or not a MATLAB file"),
-        (empty, {}, "damaged or not a MATLAB file"),
+        (empty, {}, "is empty"),
         (None, {"input_images": np.ones((4, 5))}, "holds no images"),
         (None, {"output_labels": np.arange(7)}, "there are 7 labels"),
         (None, {"input_images": NAN}, "NaN"),

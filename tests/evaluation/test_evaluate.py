@@ -5,12 +5,13 @@ import pytest
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
+from mnistffn.data.split import split_dataset
 from mnistffn.errors import RunDirectoryError
 from mnistffn.evaluation.evaluate import run_evaluate
 from mnistffn.evaluation.metrics import choose_examples, measure
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory, StaleWarning
+from mnistffn.run.options import DataOptions
 
 
 def test_metrics_agree_with_a_count_by_hand() -> None:
@@ -51,16 +52,19 @@ def test_a_run_is_measured_on_its_test_part_in_evaluation_mode(trained_run: Path
     run = RunDirectory(trained_run)
     result = run_evaluate(run, DataOptions(), Progress())
     digits, record = builtin_digits(), run.manifest().data
-    test = np.random.default_rng(0).permutation(1797)[: record.n_test]
+    test = split_dataset(digits, "stratified", 0.1, seed=0).test
+    assert record.n_test == len(test) == 180
     classifier = FeedForwardClassifier.load(run.path / "model.pt")
     assert result.metrics.accuracy == classifier.score(digits.flat[test], digits.labels[test]) > 0.9
     written = run.read_json("metrics.json")
     assert written["accuracy"] == result.metrics.accuracy
     assert written["n"] == 180
+    assert written["n_trained_on"] == 0
     with np.load(run.path / "predictions.npz") as predictions:
         np.testing.assert_array_equal(predictions["index"], test)
         np.testing.assert_array_equal(predictions["label"], digits.labels[test])
         assert predictions["probabilities"].shape == (180, 10)
+        assert predictions["classes"].tolist() == list(range(10))
         np.testing.assert_allclose(predictions["probabilities"].sum(axis=1), 1, atol=1e-6)
     for name in ("examples.png", "confusion.png"):
         assert (run.path / name).stat().st_size > 5000

@@ -14,8 +14,8 @@ from mnistffn.evaluation.robustness import AttackOptions, measure_robustness
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.network.tensors import as_float
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory
+from mnistffn.run.options import DataOptions
 from mnistffn.training.adversarial import Adversary, attack
 
 digits = builtin_digits()

@@ -110,5 +110,7 @@ def test_layers_units_and_models_that_are_not_there_are_refused(trained_run: Pat
 def test_data_that_are_gone_are_told(trained_run: Path) -> None:
     manifest = trained_run / "run.json"
     manifest.write_text(manifest.read_text().replace('"path": null', '"path": "/gone/MNIST.mat"'))
-    with pytest.raises(DataError, match=r"/gone/MNIST.mat does not exist"):
+    with pytest.raises(
+        DataError, match=r"/gone/MNIST.mat, the run's data file, does not exist: give it as DATA"
+    ):
         draw(trained_run)

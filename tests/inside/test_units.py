@@ -79,3 +79,14 @@ def test_labels_may_be_negative_or_have_gaps() -> None:
     assert parse_objective(" - 1", ["0", "1"]) == [0, -1]
     with pytest.raises(UsageError, match="the layer has units 3, 7, 9"):
         parse_units("5", ["3", "7", "9"])
+
+
+def test_classes_with_names_are_found_by_them() -> None:
+    names = ["A", "B", "ten"]
+    assert parse_units("ten,A", names) == [2, 0]
+    assert parse_objective("A-0.5*ten", names) == [1, 0, -0.5]
+    for text in ("C", "3"):
+        with pytest.raises(UsageError, match="the layer has units A, B, ten|cannot be read"):
+            parse_units(text, names)
+    with pytest.raises(UsageError, match="no unit C: the layer has units A, B, ten"):
+        parse_objective("A-C", names)

@@ -5,8 +5,8 @@ import pytest
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
-from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory
+from mnistffn.run.options import DataOptions
 from mnistffn.search.forecast import forecast_search
 from mnistffn.search.options import SearchOptions
 from mnistffn.search.search import run_search

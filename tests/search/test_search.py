@@ -9,8 +9,8 @@ from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
 from mnistffn.errors import DataError, MnistffnError, UsageError
-from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory
+from mnistffn.run.options import DataOptions
 from mnistffn.search.options import SearchOptions, plan_rounds
 from mnistffn.search.search import random_search, run_search
 from mnistffn.search.space import SearchSpace

@@ -14,6 +14,7 @@ from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mnistffn import FeedForwardClassifier
+from mnistffn.data import builtin_digits
 from mnistffn.errors import UsageError
 
 X, y = load_digits(return_X_y=True)
@@ -189,3 +190,15 @@ def test_a_loaded_network_maps_pixels_to_logits(tmp_path) -> None:
     with torch.inference_mode():
         logits = network(torch.from_numpy(X[:5]))
     np.testing.assert_allclose(logits.softmax(1), classifier.predict_proba(X[:5]), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float64, np.float32])
+def test_pixels_of_255_that_are_not_scaled_are_told(dtype: type) -> None:
+    X, y = builtin_digits().flat[:200], builtin_digits().labels[:200]
+    classifier = FeedForwardClassifier(hidden=(4,), max_epochs=1)
+    with pytest.warns(UserWarning, match="only uint8 images are scaled"):
+        classifier.fit(X.astype(dtype), y)
+    classifier.fit(X, y).predict(X[:5])
+    with pytest.warns(UserWarning, match="only uint8 images are scaled"):
+        classifier.predict(X.astype(dtype))
+    classifier.predict(X.astype(dtype) / 255)

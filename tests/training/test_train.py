@@ -8,10 +8,11 @@ import torch
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
+from mnistffn.data.split import split_dataset
 from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.progress import Progress
-from mnistffn.run.data import DataOptions
 from mnistffn.run.directory import RunDirectory, StaleWarning
+from mnistffn.run.options import DataOptions
 from mnistffn.training.net import Epoch
 from mnistffn.training.recipes import RECIPES
 from mnistffn.training.train import TrainOptions, run_train
@@ -111,8 +112,9 @@ def test_the_test_part_is_never_trained_on(run: RunDirectory) -> None:
         patch.setattr("mnistffn.training.train.FeedForwardClassifier", Spy)
         run_train(run, DataOptions(), SMALL, Progress())
     record = run.manifest().data
-    order = np.random.default_rng(record.split_seed).permutation(len(digits.images))
-    np.testing.assert_array_equal(seen[0], digits.flat[order[record.n_test :]])
+    split = split_dataset(digits, "stratified", 0.1, record.split_seed)
+    np.testing.assert_array_equal(seen[0], digits.flat[split.train])
+    assert set(split.train).isdisjoint(split.test)
 
 
 def test_a_value_out_of_range_is_refused_before_anything_is_read(run: RunDirectory) -> None:

@@ -1,0 +1,104 @@
+"""The face of looking at a data file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistffn.cli import options as opt
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mnistffn.run.inspect import Inspection
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = opt.write_examples(
+        "mnistffn data data/MNIST.mat",
+        "mnistffn data digits.mat --images X --labels Y --convert data/MNIST.mat",
+    )
+    app.command(epilog=examples)(data)
+
+
+def data(
+    context: typer.Context,
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DATA",
+            help="File with images and labels. Default: built-in digits.",
+            show_default=False,
+        ),
+    ] = None,
+    convert: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.mat",
+            help="Write the images once more, in the layout of the document's course.",
+            show_default=False,
+        ),
+    ] = None,
+    images: opt.ImagesOption = None,
+    labels: opt.LabelsOption = None,
+    orientation: opt.OrientationOption = None,
+    polarity: opt.PolarityOption = None,
+    labels_mean: opt.LabelsMeanOption = None,
+    image_shape: opt.ImageShapeOption = None,
+    max_size: opt.MaxSizeOption = None,
+    run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
+    json_output: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    no_color: opt.NoColorOption = False,
+) -> None:
+    """Tell what is in a data file and why it is read so, and draw its images.
+
+    All other commands read the file in the same way, with the same options.
+    """
+    from mnistffn.cli.terminal import Terminal
+    from mnistffn.run.inspect import run_inspect
+
+    with Terminal.of(context) as terminal:
+        found = run_inspect(terminal.run, opt.take_data(context), terminal, convert)
+        for name, what in _describe(found):
+            terminal.show_entry(name, what)
+        terminal.show(_make_table(found))
+        source = "" if data is None else f" {data}"
+        terminal.finish("data", found.summarise(), f"search{source}", f"train{source} --hidden 360,187")
+
+
+def _describe(found: "Inspection") -> list[tuple[str, str]]:
+    dataset, layout = found.dataset, found.dataset.layout
+    height, width = dataset.image_shape
+    sizes = {part: end - first for part, (first, end) in dataset.parts.items()}
+    parts = ", ".join(f"{n:,} {part}" for part, n in sizes.items() if part != "all")
+    entries = [
+        ("file", dataset.source),
+        ("images", f"{layout.images}: {len(dataset.labels):,} of {height} by {width} pixels"),
+        ("labels", f"{layout.labels}: {_give_reason(layout.labels_mean, layout.labels_evidence)}"),
+        ("upright", _give_reason(layout.orientation, layout.evidence)),
+        ("values", _give_reason(layout.value_range, layout.scale_evidence)),
+        ("ink", _give_reason(layout.polarity, layout.polarity_evidence)),
+        ("parts", parts or "none: a part for testing will be held out"),
+        ("repeats", f"{found.n_repeated:,} images occurred before, {found.n_blank:,} are blank"),
+    ]
+    if layout.unused:
+        unused = ", ".join(f"{name} {shape}" for name, shape in layout.unused.items())
+        entries.append(("not used", unused))
+    return entries
+
+
+def _give_reason(what: str, reason: str) -> str:
+    return f"{what} ({reason})" if reason else what
+
+
+def _make_table(found: "Inspection") -> "Table":
+    from mnistffn.cli.terminal import make_table
+
+    parts = list(found.dataset.parts)
+    columns = ["class", *("images" if part == "all" else part for part in parts)]
+    rows = [
+        [str(label), *(f"{counts[part]:,}" for part in parts)] for label, counts in found.counts.items()
+    ]
+    return make_table(columns, rows, "")
