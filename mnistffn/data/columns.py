@@ -1,5 +1,7 @@
 """Labels that are a column, or a row, of the matrix of the images."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +50,19 @@ def find_label_column(variable: Variable, read: Read, wanted: str | None) -> lis
                 places = [place for place in places if place.is_first == (wanted == "1")]
             found += [place for place in places if _holds_labels(variable, read, place)]
     return _prefer(variable, read, found) if len(found) > 1 else found
+
+
+def drop_bias(variable: Variable, read: Read) -> Variable:
+    """Return a matrix of square images without a first or last column, or row, of ones."""
+    for axis, n in enumerate(variable.shape):
+        if len(variable.shape) != 2 or not is_one_more_than_square(n):
+            continue
+        values = read(variable)
+        for place, rest in ((0, slice(1, None)), (-1, slice(None, -1))):
+            if (np.take(values, place, axis=axis) == 1).all():
+                kept = values[rest] if axis == 0 else values[:, rest]
+                return replace(variable, shape=kept.shape, read=partial(np.asarray, kept))
+    return variable
 
 
 def is_one_more_than_square(n: int) -> bool:

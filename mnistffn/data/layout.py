@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data import names
-from mnistffn.data.columns import find_label_column, is_one_more_than_square, take_label_column
+from mnistffn.data.columns import (
+    drop_bias,
+    find_label_column,
+    is_one_more_than_square,
+    take_label_column,
+)
 from mnistffn.data.formats.variable import Variable
 from mnistffn.data.labels import RawLabels, find_labels
 from mnistffn.data.pair import (
@@ -18,6 +23,7 @@ from mnistffn.data.pair import (
     Read,
     add_mean,
     can_be_image,
+    divide_by_set,
     drop_copies,
     find_axes,
     may_be_images,
@@ -31,7 +37,6 @@ SHOWN = 12
 MOST_SINGLES = 30  # images that may all be of different classes
 CLEAR = 0.1  # difference of correlations
 COLUMN = re.compile(r"(.*)\(:,\s*(1|end)\)$")
-SETS = {1: "train", 2: "validation", 3: "test"}  # as MatConvNet has it
 
 
 class Finder:
@@ -84,7 +89,8 @@ class Finder:
         pair = self._pair(WHOLE, images, labels) or self._pair_single(labels)
         if pair is None:
             self._refuse_pairing(images, labels)
-        return self._divide(pair)
+        others = [v for v in self.variables if v.name != self.wanted_labels]
+        return divide_by_set(pair, others, self.read)
 
     def _belongs(self, images: Sequence[Variable], labels: Sequence[RawLabels]) -> bool:
         """Return whether some labels are as many as some images, and not those of one class only."""
@@ -100,7 +106,7 @@ class Finder:
 
     def _list_images(self) -> list[Variable]:
         if self.wanted_images is None:
-            return [v for v in self.variables if may_be_images(v)]
+            return [drop_bias(v, self.read) for v in self.variables if may_be_images(v)]
         matched = self._match("--images", self.wanted_images)
         if unfit := [v for v in matched if v.kind != "numbers" or v.size == max(v.shape)]:
             what = "a vector" if unfit[0].kind == "numbers" else unfit[0].kind
@@ -134,8 +140,9 @@ class Finder:
                 break  # else such as I and labels beside I_test and labels_test
             of_images = [v for v in images if names.find_part(v.name)[0] == part]
             of_labels = [label for label in labels if names.find_part(label.variable.name)[0] == part]
-            if part and of_labels and not of_images:
-                of_images = [v for v in images if names.find_part(v.name)[0] is None]
+            if part and not of_images:
+                of_labels = [x for x in of_labels if names.rate_label(x.variable.name) > 0]
+                of_images = [v for v in images if of_labels and not names.find_part(v.name)[0]]
             if of_images and (pair := self._pair(part or "train", of_images, of_labels)):
                 found[part or "train"] = pair
             elif part and of_images and self._names_labels(part):
@@ -148,18 +155,6 @@ class Finder:
         """Return whether a variable is called the labels of a part: then the part must have them."""
         own = [v for v in self.variables if names.find_part(v.name)[0] == part and v.size > 1]
         return any(names.rate_label(v.name) > 0 for v in own)
-
-    def _divide(self, pair: Pair) -> list[Pair]:
-        """Divide images where a vector says to which part each belongs."""
-        for variable in self.variables:
-            is_set = names.says(variable.name, names.SETS) and variable.kind == "numbers"
-            if not is_set or variable.size != len(pair.pixels) or variable.name == self.wanted_labels:
-                continue
-            sets = self.read(variable).ravel()
-            values = np.unique(sets).tolist()
-            if len(values) > 1 and set(values) <= set(SETS):
-                return [pair.take(np.flatnonzero(sets == v), SETS[v], variable.name) for v in values]
-        return [pair]
 
     def _pair(self, part: str, images: list[Variable], labels: list[RawLabels]) -> Pair | None:
         """Return images and labels that belong together; refuse where several do equally well."""
@@ -176,6 +171,8 @@ class Finder:
         if not fitting:
             return None
         candidates = list(dict.fromkeys(variable for variable, _ in fitting))
+        if part == WHOLE:
+            candidates = [v for v in candidates if not names.find_part(v.name)[0]] or candidates
         if len(candidates) > 1:
             candidates = [v for v in candidates if self._is_image_like(v, fitting)] or candidates
         candidates = drop_copies(candidates, self.read)

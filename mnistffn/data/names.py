@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 PARTS = {
-    "train": ("train", "training", "trn", "tr", "tra"),
+    "train": ("train", "training", "trn", "tr", "tra", "entrenamiento"),
     "validation": ("validation", "val", "valid", "dev", "vali", "cv", "tune"),
-    "test": ("test", "testing", "tst", "te", "tes", "t10k"),
+    "test": ("test", "testing", "tst", "te", "tes", "t10k", "prueba", "pruebas"),
 }
 IMAGES = {
     "image", "images", "img", "imgs", "x", "data", "fea", "feas", "feature", "features", "input",

@@ -13,6 +13,7 @@ from mnistffn.data.labels import RawLabels
 from mnistffn.data.pixels import FEWEST_PIXELS, correlate, lacks_mean, list_row_lengths, take_sample
 
 WHOLE = "all"
+SETS = {1: "train", 2: "validation", 3: "test"}  # as MatConvNet has it
 COPIED = 0.9999  # correlation
 Read = Callable[[Variable], NDArray[Any]]
 
@@ -101,3 +102,16 @@ def _are_copies(variable: Variable, other: Variable, read: Read) -> bool:
         return False
     first, second = (take_sample(read(v)).reshape(-1).astype(float) for v in (variable, other))
     return correlate(first, second) > COPIED
+
+
+def divide_by_set(pair: Pair, variables: Sequence[Variable], read: Read) -> list[Pair]:
+    """Return images in the parts that a vector named ``set`` tells, if there is one."""
+    for variable in variables:
+        is_set = names.says(variable.name, names.SETS) and variable.kind == "numbers"
+        if not is_set or variable.size != len(pair.pixels):
+            continue
+        sets = read(variable).ravel()
+        values = np.unique(sets).tolist()
+        if len(values) > 1 and set(values) <= set(SETS):
+            return [pair.take(np.flatnonzero(sets == v), SETS[v], variable.name) for v in values]
+    return [pair]

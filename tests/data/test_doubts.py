@@ -211,3 +211,17 @@ def test_digits_that_look_the_same_mirrored_are_not_refused(read, kept: tuple[in
 def test_letters_that_fill_their_box_are_no_photographs(read) -> None:
     tight = np.kron(I, np.ones((1, 3, 3), np.uint8))[:, 1:-1, 3:-3]
     assert read(X=tight, y=Y).image_shape == tight.shape[1:]
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.hstack([np.ones((N, 1)), ROWS]), np.hstack([ROWS, np.ones((N, 1))])]
+)
+def test_a_column_of_ones_is_a_bias_and_no_pixel(read, matrix: np.ndarray) -> None:
+    for values in (matrix, matrix.T):
+        np.testing.assert_array_equal(read(X=values, y=Y).images, I)
+
+
+def test_a_test_part_without_labels_is_left_out_and_told(read) -> None:
+    dataset = read(X=ROWS[:500], y=Y[:500], Xtest=ROWS[500:])
+    np.testing.assert_array_equal(dataset.images, I[:500])
+    assert any("Xtest (500, 64) may be images too" in warning for warning in dataset.layout.warnings)
