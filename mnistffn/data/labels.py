@@ -197,7 +197,7 @@ class NamedLabels:
     """Labels by the names that a file has for its classes, and the variable that tells them."""
 
     labels: NDArray[Any]
-    evidence: str
+    variable: str
 
 
 def name_classes(
@@ -220,7 +220,7 @@ def name_classes(
         found = _read_class_names(variable, classes, read)
         if found and set(classes) <= set(found) and len(set(found.values())) == len(found):
             words = np.array([found[label] for label in labels.tolist()])
-            return NamedLabels(_take_digits(words), f"named by {variable.name}")
+            return NamedLabels(_take_digits(words), variable.name)
     return None
 
 

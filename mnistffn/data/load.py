@@ -131,11 +131,13 @@ def read_dataset(path: Path, options: ReadOptions, known: Layout | None = None) 
         is_named=options.images is not None,
         known=known,
     )
-    settler = Settler(
-        str(path), images.values, named.labels if named else labels, images.orientations, known
-    )
+    if named and named.labels.dtype.kind == "i":  # the names are digits
+        labels = named.labels
+    settler = Settler(str(path), images.values, labels, images.orientations, known)
     meanings = settler.compare(options.labels_mean)
-    meaning, why_meaning = settler.settle_meaning(options.labels_mean, meanings)
+    meaning, why_meaning = "as-is", f"named by {named.variable}" if named else ""
+    if not named:
+        meaning, why_meaning = settler.settle_meaning(options.labels_mean, meanings)
     orientation, why_orientation = settler.settle_orientation(options.orientation, meaning, images.form)
     layout = Layout(
         images=", ".join(dict.fromkeys(pair.images for pair in pairs)),
@@ -149,17 +151,18 @@ def read_dataset(path: Path, options: ReadOptions, known: Layout | None = None) 
         polarity=images.polarity,
         polarity_evidence=images.polarity_evidence,
         labels_mean=meaning,
-        labels_evidence=named.evidence if named else why_meaning,
-        unused=list_unused(variables, pairs),
+        labels_evidence=why_meaning,
+        unused=list_unused([v for v in variables if not named or v.name != named.variable], pairs),
         warnings=(*left_out, *images.warnings, *settler.warnings),
     )
     groups = _find_groups(str(path), variables, read, options.groups, len(labels))
     ends = np.cumsum([0, *(len(pair.pixels) for pair in pairs)]).tolist()
     parts = {pair.part: (ends[k], ends[k + 1]) for k, pair in enumerate(pairs)}
-    if len(parts) > 1 and options.orientation == options.labels_mean == "auto":
-        own = {part: (images.values[a:b], settler.labels[a:b]) for part, (a, b) in parts.items()}
+    if len(parts) > 1 and not named and options.orientation == options.labels_mean == "auto":
+        own = {part: (images.values[a:b], labels[a:b]) for part, (a, b) in parts.items()}
         check_parts(str(path), own, orientation, meaning)
-    upright, labels = turn(images.values, orientation), apply_meaning(settler.labels, meaning)
+    upright = turn(images.values, orientation)
+    labels = named.labels if named else apply_meaning(labels, meaning)
     return Dataset(upright, labels, str(path), sha256, layout, parts, groups)
 
 
