@@ -5,12 +5,16 @@ import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import mnistffn
 from mnistffn import FeedForwardClassifier
+from mnistffn.cli import options
 from mnistffn.cli.train import train
+from mnistffn.data.labels import MEANINGS, LabelsMean
+from mnistffn.data.pixels import Polarity
 from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS, check_ranges
 
 PACKAGE = Path(mnistffn.__file__).parent
@@ -76,10 +80,15 @@ def test_the_signatures_of_classifier_and_train_are_the_tables() -> None:
     assert set(parameters) - {"random_state", "on_epoch"} == set(PARAMETERS)
     for name, row in PARAMETERS.items():
         assert parameters[name].default == row.default, name
-    options = inspect.signature(train).parameters
+    faces = inspect.signature(train).parameters
     for row in RECIPE_PARAMETERS:
-        assert options[row.name].default is None, "what is not given is the recipe's"
-        assert options[row.name].annotation.__metadata__[0].help == row.help
+        assert faces[row.name].default is None, "what is not given is the recipe's"
+        assert faces[row.name].annotation.__metadata__[0].help == row.help
+
+
+def test_the_choices_of_the_command_line_are_those_of_the_data_wing() -> None:
+    assert get_args(options.Polarity) == get_args(Polarity)
+    assert get_args(options.LabelsMean) == get_args(LabelsMean) == ("auto", *MEANINGS)
 
 
 def test_every_default_is_within_its_range() -> None:

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data.formats.variable import Variable
-from mnistffn.data.labels import RawLabels, read_one_hot
+from mnistffn.data.labels import MOST_CLASSES, RawLabels, read_one_hot
 from mnistffn.data.pair import Pair, Read
 from mnistffn.data.pixels import FEWEST_PIXELS, correlate, measure_rows, take_sample
 
-MOST_CLASSES = 1000
 ONE_HOT = 10  # columns of one-hot labels, as Semeion has them
 CLEAR = 0.2  # difference of correlations
 

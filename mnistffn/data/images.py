@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data.dataset import Layout
+from mnistffn.data.orientation import BOTH
 from mnistffn.data.pair import Pair
 from mnistffn.data.pixels import (
     ALIKE,
@@ -28,7 +29,6 @@ from mnistffn.data.scale import (
 )
 from mnistffn.errors import DataError
 
-BOTH = ("row-major", "column-major")
 USUAL_SCALES = {(0, 1), (0, 255), (-1, 1), (0, 65535)}
 
 
