@@ -1,5 +1,21 @@
-"""``python -m mnistffn``."""
+"""``python -m mnistffn``, and where the command ``mnistffn`` begins."""
 
-from mnistffn.cli import main
+import sys
 
-main()
+from mnistffn.cli.signals import Stopped, watch_signals
+
+
+def main() -> None:
+    """Run the command line; signals are watched before anything is imported that takes its time."""
+    try:
+        watch_signals()
+        from mnistffn.cli.main import app  # noqa: PLC0415
+
+        app()
+    except Stopped as stopped:  # while the command line itself was imported
+        sys.stderr.write(f"error: {stopped}\n")
+        raise SystemExit(stopped.code) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -8,7 +8,7 @@ import numpy as np
 from torch import nn
 from typer.testing import CliRunner, Result
 
-from mnistffn.cli import app
+from mnistffn.cli.main import app
 from mnistffn.progress import Progress
 
 

@@ -57,9 +57,10 @@ def data(
     All other commands read the file in the same way, with the same options.
     """
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.run.inspect import run_inspect
 
     with Terminal.of(context) as terminal:
+        from mnistffn.run.inspect import run_inspect
+
         found = run_inspect(terminal.run, opt.take_data(context), terminal, convert)
         for name, what in _describe(found):
             terminal.show_entry(name, what)

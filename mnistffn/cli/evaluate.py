@@ -78,16 +78,18 @@ def evaluate(
     With another file as DATA, it is measured on all images of that file.
     """
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.evaluation.evaluate import run_evaluate
-    from mnistffn.evaluation.robustness import AttackOptions
 
     given: dict[str, Any] = {"norm": attack_norm, "n_restarts": restarts, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
     if given and attack is None:
         msg = "--attack-norm, --restarts and --seed are of use with --attack only"
         raise typer.BadParameter(msg)
-    attacks = None if attack is None else AttackOptions(read_strengths(attack), **given)
+    strengths = None if attack is None else read_strengths(attack)
     with Terminal.of(context) as terminal:
+        from mnistffn.evaluation.evaluate import run_evaluate
+        from mnistffn.evaluation.robustness import AttackOptions
+
+        attacks = None if strengths is None else AttackOptions(strengths, **given)
         result = run_evaluate(terminal.run, opt.take_data(context), terminal, attacks)
         terminal.show(_describe(result.metrics))
         terminal.show(_make_table(result.metrics))

@@ -64,10 +64,11 @@ def fields(
     (pattern). R² says how far to trust each.
     """
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.inside.fields import run_fields, summarise
 
     chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kind or KINDS)), sort, top)
     with Terminal.of(context) as terminal:
+        from mnistffn.inside.fields import run_fields, summarise
+
         result = run_fields(terminal.run, chosen, terminal, opt.take_data(context))
         terminal.show(_make_table(result))
         content = {"layer": result.layer, "units": summarise(result)}

@@ -77,28 +77,29 @@ def maximize(
 ) -> None:
     """Find the images that excite units most, by gradient ascent on the image, and judge them."""
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.inside.maximize import MaximizeOptions, run_maximize
 
-    chosen = MaximizeOptions(
-        layer=layer,
-        units=units,
-        objectives=tuple(dict.fromkeys(objective or ())),
-        steps=steps,
-        lr=lr,
-        pixels=pixels,
-        norm=norm,
-        lit=lit,
-        total_variation=total_variation,
-        jitter=jitter,
-        start=start,
-        restarts=restarts,
-        seed=seed,
-    )
     if card and (units is None or objective or animate):
         msg = "--card needs --units, and goes neither with --objective nor with --animate"
         raise typer.BadParameter(msg)
     where = opt.take_data(context)
     with Terminal.of(context) as terminal:
+        from mnistffn.inside.maximize import MaximizeOptions, run_maximize
+
+        chosen = MaximizeOptions(
+            layer=layer,
+            units=units,
+            objectives=tuple(dict.fromkeys(objective or ())),
+            steps=steps,
+            lr=lr,
+            pixels=pixels,
+            norm=norm,
+            lit=lit,
+            total_variation=total_variation,
+            jitter=jitter,
+            start=start,
+            restarts=restarts,
+            seed=seed,
+        )
         if card:
             from mnistffn.inside.card import run_cards
 

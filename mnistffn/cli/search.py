@@ -120,20 +120,21 @@ def search(
     """
     start = time.perf_counter()  # loading what the search needs takes a second or two
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.search.options import SearchOptions
-    from mnistffn.search.search import run_search
-    from mnistffn.search.space import SearchSpace
 
     bounds = dropout or get_dropout_bounds(recipe)
     further, given = read_further(tune or [])
-    space = SearchSpace(hidden, layers, bounds, further)
     where = opt.take_data(context)
     given |= {} if patience is None else {"patience": patience}
-    chosen = SearchOptions(
-        trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
-        given, precision, device, jobs, seed,
-    )  # fmt: skip
     with Terminal.of(context) as terminal:
+        from mnistffn.search.options import SearchOptions
+        from mnistffn.search.search import run_search
+        from mnistffn.search.space import SearchSpace
+
+        space = SearchSpace(hidden, layers, bounds, further)
+        chosen = SearchOptions(
+            trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
+            given, precision, device, jobs, seed,
+        )  # fmt: skip
         if dry_run:
             from mnistffn.search.forecast import forecast_search
 

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -68,12 +69,20 @@ class Terminal(Progress):
         self._warnings.__enter__()
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = self._show_warning
+        self._exit_stack = ExitStack()
+        try:
+            # Before torch is imported: a command that has to wait is told at once.
+            self._exit_stack.enter_context(self.run.locked())
+        except BaseException:
+            self._warnings.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop_bar()
+        self._exit_stack.__exit__(kind, error, trace)
         self._warnings.__exit__(kind, error, trace)
 
     def note(self, message: str) -> None:

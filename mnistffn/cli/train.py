@@ -79,11 +79,12 @@ def train(
         opt.print_recipes(recipe, as_json=json_output)
         return
     from mnistffn.cli.terminal import Terminal
-    from mnistffn.training.train import TrainOptions, run_train
 
     parameters = opt.take_parameters(context)
-    chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)
     with Terminal.of(context) as terminal:
+        from mnistffn.training.train import TrainOptions, run_train
+
+        chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)
         result = run_train(terminal.run, opt.take_data(context), chosen, terminal)
         terminal.show(_describe(result))
         terminal.finish("train", _summarise(result), "evaluate", "fields", "maximize")

@@ -77,11 +77,11 @@ def run_evaluate(
         arrays["classes"] = classifier.classes_
         stage.write_arrays("predictions.npz", arrays)
         names = [str(label) for label in classifier.classes_]
-        stage.write_figure("confusion.png", draw_confusion(np.array(metrics.confusion), names))
+        stage.write_figure("confusion.png", draw_confusion, np.array(metrics.confusion), names)
         correct = classifier.classes_[probabilities.argmax(axis=1)] == labels
         kinds = choose_examples(probabilities, correct)
-        figure = draw_examples(images, index, labels, probabilities, names, kinds)
-        stage.write_figure("examples.png", figure)
+        shown = images, index, labels, probabilities, names, kinds
+        stage.write_figure("examples.png", draw_examples, *shown)
     if attack_options is None:
         return EvaluateResult(metrics, source, tested.n_trained_on, None)
     attacked = _Attacked(classifier, images, labels, index, source)
@@ -141,13 +141,13 @@ def _evaluate_under_attack(
         arrays = {"index": attacked.index, "label": labels, "smallest_strength": found.smallest}
         examples = {"example_index": attacked.index[found.rows], "images": before, "adversaries": after}
         stage.write_arrays("robustness.npz", arrays | examples)
-        figure = draw_robustness(found.strengths, found.accuracies, found.smallest, options.norm)
-        stage.write_figure("robustness.png", figure)
+        curve = found.strengths, found.accuracies, found.smallest, options.norm
+        stage.write_figure("robustness.png", draw_robustness, *curve)
         read_before = _read(classifier, before)
         captions = list(zip(read_before, _read(classifier, after), strict=True))
         largest = options.strengths[-1]
-        figure = draw_adversaries(before, after, captions, largest, options.norm)
-        stage.write_figure("adversaries.png", figure)
+        pairs = before, after, captions, largest, options.norm
+        stage.write_figure("adversaries.png", draw_adversaries, *pairs)
     return summary
 
 

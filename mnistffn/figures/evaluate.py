@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+MOST_WRITTEN = 30  # classes of which every number of the confusion matrix is written
 RIGHT, WRONG, OTHER = "tab:green", "tab:red", "0.7"
 EXPLANATIONS = {
     "sure and right": "the prediction has the highest probability",
@@ -73,31 +74,28 @@ def _draw_bars(
 def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Figure:
     """Draw a confusion matrix (label, prediction), coloured by what goes wrong.
 
-    The diagonal holds nearly everything; it is written, not coloured, so that the errors show.
+    The diagonal holds nearly everything; it is written, not coloured, so that the errors show. Of more
+    than 30 classes only the colours are drawn, on a page that does not grow any more.
     """
-    size = max(4.5, 0.55 * len(names) + 1.2)
+    is_small = len(names) <= MOST_WRITTEN
+    size = max(4.5, 0.55 * min(len(names), MOST_WRITTEN) + 1.2)
     figure = Figure((size + 0.6, size), dpi=150, layout="constrained")
     axes = figure.subplots()
     errors = counts.astype(float)
     np.fill_diagonal(errors, np.nan)
     most = max(5.0, float(np.nanmax(errors)))
     artist = axes.imshow(errors, cmap="Reds", vmin=0, vmax=most)
-    for row, column in np.argwhere(counts):
+    for row, column in np.argwhere(counts) if is_small else ():
         value = int(counts[row, column])
         text = axes.text(column, row, f"{value:,}", ha="center", va="center", fontsize=8)
         if row == column:
             text.set_fontweight("bold")
         elif value > 0.6 * most:
             text.set_color("white")
-    ticks = range(len(names))
-    axes.set(
-        xticks=ticks,
-        yticks=ticks,
-        xticklabels=names,
-        yticklabels=names,
-        xlabel="predicted",
-        ylabel="label",
-    )
+    ticks = range(0, len(names), -(-len(names) // (2 * MOST_WRITTEN)))
+    shown = [names[tick] for tick in ticks]
+    axes.set(xticks=ticks, yticks=ticks, yticklabels=shown, xlabel="predicted", ylabel="label")
+    axes.set_xticklabels(shown, rotation=0 if is_small else 90)
     total = int(counts.sum())
     axes.set_title(f"{total - int(np.trace(counts)):,} errors in {total:,} images", fontsize=11)
     figure.colorbar(artist, label="images classified wrongly", shrink=0.8)

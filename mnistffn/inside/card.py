@@ -83,8 +83,8 @@ def run_cards(
             arrays, content = _take_unit(fields, found, row, opened.classes)
             stage.write_arrays(f"{stages[-1]}.npz", arrays)
             stage.write_json(f"{stages[-1]}.json", {"layer": layer} | content)
-            figure = draw_card(arrays, content, f"Unit {name} of {opened.description}", MEANINGS)
-            stage.write_figure(f"{stages[-1]}.png", figure)
+            heading = f"Unit {name} of {opened.description}"
+            stage.write_figure(f"{stages[-1]}.png", draw_card, arrays, content, heading, MEANINGS)
     return CardsResult(layer, found.scores, stages)
 
 

@@ -153,8 +153,8 @@ def run_fields(
         content = {"layer": layer, "kinds": list(options.kinds), "units": units}
         stage.write_json(f"{name}.json", content)
         heading = f"Receptive fields, {opened.description}"
-        figure = draw_fields(result.fields, result.lit, units, heading)
-        stage.write_figure(f"{name}.png", figure)
+        drawn = result.fields, result.lit, units, heading
+        stage.write_figure(f"{name}.png", draw_fields, *drawn)
     return result
 
 

@@ -10,8 +10,9 @@ from mnistffn.network.modelfile import read_model
 from mnistffn.network.network import AffineLayer, fold_batch_norm
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, check_fits, open_run_data
-from mnistffn.run.directory import RunDirectory, Stage
+from mnistffn.run.directory import RunDirectory
 from mnistffn.run.options import DataOptions
+from mnistffn.run.stage import Stage
 
 
 @dataclass(frozen=True)

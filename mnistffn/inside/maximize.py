@@ -284,11 +284,11 @@ def run_maximize(
         stage.write_arrays(f"{name}.npz", arrays)
         scores = [asdict(score) for score in found.scores]
         stage.write_json(f"{name}.json", {"layer": layer, "scores": scores})
-        figure = draw_maximized(found.rows(), scores, f"Maximizing images, {opened.description}")
-        stage.write_figure(f"{name}.png", figure)
+        heading = f"Maximizing images, {opened.description}"
+        stage.write_figure(f"{name}.png", draw_maximized, found.rows(), scores, heading)
         if animate:
-            animation = draw_ascent(found.frames, targets.names, f"Ascent, {opened.description}")
-            stage.write(f"{name}.gif", animation)
+            frames = found.frames, targets.names, f"Ascent, {opened.description}"
+            stage.write_figure(f"{name}.gif", draw_ascent, *frames)
     return found
 
 

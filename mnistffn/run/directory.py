@@ -1,13 +1,11 @@
 """The run directory: a folder that the commands share, in which a stage puts all its files or none."""
 
-import csv
-import io
 import os
 import platform
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -15,81 +13,27 @@ from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from mnistffn.errors import RunDirectoryError
 from mnistffn.run.files import (
+    announce_renaming,
     clear_left_overs,
+    finish_renaming,
     hash_file,
     name_temporary,
     read_json,
-    sync_folder,
-    to_json,
     write_synced,
 )
-from mnistffn.run.lock import lock
+from mnistffn.run.lock import LOCK, take_lock
 from mnistffn.run.manifest import DATA, MANIFEST, DataRecord, Manifest, StageRecord, read_manifest
+from mnistffn.run.stage import Stage
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LOCK = ".lock"
 CACHE = ".data.npz"
 PACKAGES = ("mnistffn", "torch", "skorch", "scikit-learn", "scipy", "numpy", "matplotlib")
 
 
 class StaleWarning(UserWarning):
     """A file was made from something that has changed since."""
-
-
-@dataclass
-class Stage:
-    """The files that one command is about to put into the run directory.
-
-    They are written under temporary names and renamed together when the stage ends well.
-    """
-
-    directory: Path
-    options: dict[str, Any]
-    inputs: dict[str, str]
-    pending: dict[str, Path] = field(default_factory=dict)
-
-    def write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
-        """Let ``write`` fill the file ``name``, and sync it to the disk.
-
-        Raises
-        ------
-        RunDirectoryError
-            The system does not let it, for want of space for example.
-        """
-        self.pending[name] = temporary = name_temporary(self.directory / name)
-        try:
-            write_synced(temporary, write)
-        except OSError as error:
-            msg = f"{self.directory / name} cannot be written: {error.strerror or error}"
-            raise RunDirectoryError(msg) from error
-
-    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write ``content`` with the schema version in front."""
-        self.write(name, lambda file: file.write(to_json(content)))
-
-    def write_csv(self, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Write a table with one header line."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([header, *rows])
-        self.write(name, lambda file: file.write(text.getvalue().encode()))
-
-    def write_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
-        """Write named NumPy arrays as .npz."""
-        from numpy import savez_compressed  # noqa: PLC0415  # the only file here that needs more than Python
-
-        self.write(name, lambda file: savez_compressed(file, **arrays))
-
-    def write_figure(self, name: str, figure: Any) -> None:
-        """Write a matplotlib figure as PNG, which is packed in half the time by a fifth less."""
-        options = {"format": "png", "dpi": "figure", "pil_kwargs": {"compress_level": 1}}
-        self.write(name, lambda file: figure.savefig(file, **options))
-
-    def discard(self) -> None:
-        """Remove what was written so far."""
-        for temporary in self.pending.values():
-            temporary.unlink(missing_ok=True)
 
 
 class RunDirectory:
@@ -104,6 +48,7 @@ class RunDirectory:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.cache = self.path / CACHE
+        self._is_locked = False
 
     def manifest(self) -> Manifest:
         """Return what ``run.json`` says, an empty manifest where there is none.
@@ -176,7 +121,10 @@ class RunDirectory:
         stage = Stage(self.path, dict(options), inputs)
         try:
             yield stage
-            self._commit(name, command, stage, started, data)
+            written = self._commit(name, command, stage, started, data, {})
+            if stage.drawings:
+                stage.draw()
+                self._commit(name, command, stage, started, data, written)
         finally:
             stage.discard()
 
@@ -215,10 +163,18 @@ class RunDirectory:
         return [stage.command for stage in stages if manifest.why_stale(stage, self.path)]
 
     def _commit(
-        self, name: str, command: str, stage: Stage, started: str, data: DataRecord | None
-    ) -> None:
+        self,
+        name: str,
+        command: str,
+        stage: Stage,
+        started: str,
+        data: DataRecord | None,
+        written: Mapping[str, str],
+    ) -> dict[str, str]:
+        """Put what a stage has pending in its place, beside what it has ``written`` before."""
         manifest = self.manifest()
-        outputs = {file: hash_file(temporary) for file, temporary in stage.pending.items()}
+        pending = {file: hash_file(temporary) for file, temporary in stage.pending.items()}
+        outputs = dict(written) | pending
         before = manifest.stages[name].outputs if name in manifest.stages else {}
         others = [file for other, s in manifest.stages.items() if other != name for file in s.outputs]
         dropped = set(before) - set(outputs) - {MANIFEST, *others}
@@ -232,40 +188,53 @@ class RunDirectory:
             raise RunDirectoryError(msg)
         content = Manifest(data or manifest.data, stages).to_json()
         stage.write(MANIFEST, lambda file: file.write(content))
-        for file in [*files, MANIFEST]:
-            stage.pending[file].replace(self.path / file)
-        for file in dropped:
-            # A manifest that was tampered with must not reach out of the folder.
-            if Path(file).name == file and (self.path / file).is_file():
-                (self.path / file).unlink()
-        sync_folder(self.path)
+        announce_renaming(self.path, [*files, MANIFEST], sorted(dropped))
+        stage.pending.clear()  # from here on they are not to be discarded
+        finish_renaming(self.path)
+        return outputs
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from working in the directory, which is created where it is missing.
+
+        What a killed command left half renamed is finished, and what else it left is removed. Who holds
+        the lock already may take it again.
 
         Raises
         ------
         RunDirectoryError
             The directory cannot be written, or another process is at work in it.
         """
+        if self._is_locked:
+            yield
+            return
         is_new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / LOCK).open("w")
+            lock = take_lock(self.path)
         except OSError as error:
             msg = f"the run directory {self.path} cannot be written: {error.strerror}"
             raise RunDirectoryError(msg) from error
-        with file:
-            lock(file.fileno(), self.path)
-            clear_left_overs(self.path)
+        with lock:
+            self._is_locked = True
             try:
+                finish_renaming(self.path)
+                clear_left_overs(self.path)
                 yield
             finally:
-                if is_new and {path.name for path in self.path.iterdir()} <= {LOCK, CACHE}:
-                    self.cache.unlink(missing_ok=True)
-                    (self.path / LOCK).unlink()
-                    self.path.rmdir()
+                self._is_locked = False
+                with suppress(OSError):
+                    lock.truncate(0)
+                if is_new:
+                    self._remove_if_empty()
+
+    def _remove_if_empty(self) -> None:
+        """Remove a directory of which nothing came; one that cannot be removed stays."""
+        with suppress(OSError):
+            if {path.name for path in self.path.iterdir()} <= {LOCK, CACHE}:
+                self.cache.unlink(missing_ok=True)
+                (self.path / LOCK).unlink()
+                self.path.rmdir()
 
 
 def exclusive(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +13,7 @@ from mnistffn.errors import RunDirectoryError
 
 SCHEMA = 1  # of every JSON file
 TEMPORARY = ".tmp"
+INTENT = ".renames.json"  # of files that are about to take their places
 LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|csv|npz|pt|png|gif)\.\d+\.tmp")
 
 
@@ -43,7 +44,59 @@ def clear_left_overs(folder: Path) -> None:
     """Remove what killed processes have left in a folder; files of the user's stay."""
     for left_over in folder.glob(f".*{TEMPORARY}"):
         if LEFT_OVER.fullmatch(left_over.name):
-            left_over.unlink(missing_ok=True)
+            with suppress(OSError):
+                left_over.unlink(missing_ok=True)
+
+
+def announce_renaming(folder: Path, files: Sequence[str], dropped: Sequence[str]) -> None:
+    """Write down which files are about to take their places, so that a kill meanwhile does no harm.
+
+    :func:`finish_renaming` does it, now or in the next command.
+
+    Parameters
+    ----------
+    folder : Path
+    files : sequence of str
+        Written by this process under their temporary names.
+    dropped : sequence of str
+        Files to remove after that.
+    """
+    renames = {file: name_temporary(folder / file).name for file in files}
+    content = to_json({"renames": renames, "dropped": list(dropped)})
+    temporary = name_temporary(folder / INTENT)
+    write_synced(temporary, lambda file: file.write(content))
+    temporary.replace(folder / INTENT)
+    sync_folder(folder)
+
+
+def finish_renaming(folder: Path) -> None:
+    """Let files take the places that :func:`announce_renaming` has written down for them."""
+    if not (folder / INTENT).exists():
+        return
+    renames, dropped = _read_intent(folder / INTENT)
+    for file, temporary in renames.items():
+        with suppress(FileNotFoundError):  # renamed already, before a kill
+            (folder / temporary).replace(folder / file)
+    for file in dropped:
+        with suppress(OSError):  # what cannot be removed is no reason to lose what was written
+            if (folder / file).is_file():
+                (folder / file).unlink()
+    sync_folder(folder)
+    with suppress(OSError):
+        (folder / INTENT).unlink(missing_ok=True)
+
+
+def _read_intent(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return what to rename and what to drop: nothing that reaches out of the folder."""
+    try:
+        content = read_json(path)
+        renames, dropped = dict(content["renames"]), list(content["dropped"])
+    except (RunDirectoryError, KeyError, TypeError, ValueError):
+        return {}, []
+    is_own = {name: Path(str(name)).name == name for name in dropped}
+    if not all(Path(str(name)).name == name for pair in renames.items() for name in pair):
+        return {}, []
+    return renames, [name for name in dropped if is_own[name]]
 
 
 def hash_file(path: Path) -> str:

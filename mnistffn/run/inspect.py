@@ -136,7 +136,7 @@ def run_inspect(
         names = [str(label) for label in dataset.classes.tolist()]
         name = dataset.source if dataset.is_builtin else Path(dataset.source).name
         heading = f"{name}: images of every class, as they are read"
-        stage.write_figure("data.png", draw_contact_sheet(images, names, n_columns, heading))
+        stage.write_figure("data.png", draw_contact_sheet, images, names, n_columns, heading)
     return found
 
 

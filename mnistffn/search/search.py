@@ -191,7 +191,7 @@ def run_search(
             raise MnistffnError(msg)
         stage.write_json("params.json", summarise(result))
         stage.write_csv("search.csv", *make_table(result))
-        stage.write_figure("search.png", draw_search(make_columns(result), LOGARITHMIC))
+        stage.write_figure("search.png", draw_search, make_columns(result), LOGARITHMIC)
     return result
 
 

@@ -126,10 +126,10 @@ def run_train(
         stage.options["best_epoch"] = classifier.best_epoch_
         stage.write("model.pt", classifier.save)
         stage.write_csv("history.csv", Epoch._fields, [_row(epoch) for epoch in classifier.history_])
-        stage.write_figure("curves.png", draw_curves(_columns(classifier), classifier.best_epoch_))
+        stage.write_figure("curves.png", draw_curves, _columns(classifier), classifier.best_epoch_)
         if distortion := classifier.make_distortion():
             before, after = _distort_some(distortion, dataset.flat[rows[:SHOWN]], seed)
-            stage.write_figure("augmented.png", draw_augmented(before, after))
+            stage.write_figure("augmented.png", draw_augmented, before, after)
     return TrainResult(classifier, recipe, parameters, run_data.record.n_trained_on)
 
 

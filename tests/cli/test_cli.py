@@ -15,6 +15,7 @@ import pytest
 from helpers import call, invoke
 
 from mnistffn import __version__
+from mnistffn.run.directory import RunDirectory
 from mnistffn.training.recipes import RECIPES
 
 SMALL = ("--epochs", "3", "--hidden", "12,6", "--dropout", "0.1")
@@ -281,7 +282,7 @@ def test_the_version_is_printed() -> None:
 def test_help_answers_without_the_heavy_packages(command: list[str]) -> None:
     code = (
         "import sys\n"
-        "from mnistffn.cli import app\n"
+        "from mnistffn.cli.main import app\n"
         "try: app(sys.argv[1:] + ['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'skorch', 'sklearn', 'scipy', 'numpy', 'matplotlib'} & set(sys.modules)\n"
@@ -326,7 +327,9 @@ def test_a_pipe_gets_no_animation_and_no_colour(tmp_path: Path, code: str) -> No
     assert "3/3" in result.stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 @pytest.mark.parametrize("command", ["train", "search"])
 def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
     trained_run: Path, command: str, number: int, code: int
@@ -347,11 +350,31 @@ def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
         assert process.poll() is None
     time.sleep(4)
     os.kill(process.pid, number)
+    os.kill(process.pid, number)  # a second one does no harm
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     assert {path.name: path.read_bytes() for path in trained_run.iterdir()} == before
     assert wait_until_alone(process.pid), "worker processes must end too"
+
+
+def test_a_command_that_has_to_wait_is_told_for_whom(trained_run: Path) -> None:
+    with RunDirectory(trained_run).locked():
+        result = call("evaluate", "-r", str(trained_run))
+    assert result.returncode == 5
+    assert_one_line(result.stderr, f"process {os.getpid()} ")
+
+
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
+def test_matplotlibs_configuration_costs_no_result(
+    trained_run: Path, tmp_path: Path, backend: str
+) -> None:
+    configuration = tmp_path / "matplotlibrc"
+    configuration.write_text("text.usetex: True\nfont.family: No Such Font\n")
+    others = {"MPLBACKEND": backend, "MATPLOTLIBRC": str(configuration)}
+    result = call("train", "-q", "-r", trained_run, *SMALL, **others)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert (trained_run / "curves.png").stat().st_size > 5000
 
 
 def wait_until_alone(group: int) -> bool:
@@ -462,7 +485,7 @@ def test_an_output_that_cannot_be_written_is_told_in_one_line(trained_run: Path)
     assert_one_line(full.stderr, "the output cannot be written")
     closed = subprocess.run(f"{command} >&-", shell=True, capture_output=True, text=True, check=False)
     assert (closed.returncode, closed.stderr) == (0, "")
-    limited = f"ulimit -f 20; {command}"
+    limited = f"ulimit -f 1; {command}"
     small = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
     assert small.returncode == 5
     assert_one_line(small.stderr, "cannot be written: File too large")

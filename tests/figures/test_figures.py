@@ -20,7 +20,8 @@ from mnistffn.figures.robustness import draw_adversaries, draw_robustness
 from mnistffn.figures.search import draw_search
 from mnistffn.figures.train import draw_augmented, draw_curves
 from mnistffn.inside.options import KINDS, MEANINGS
-from mnistffn.run.directory import RunDirectory, Stage
+from mnistffn.run.directory import RunDirectory
+from mnistffn.run.stage import Stage
 from mnistffn.training.parameters import LOGARITHMIC
 
 generator = np.random.default_rng(0)
@@ -262,7 +263,8 @@ def test_tiles_are_where_their_titles_are_at_any_resolution_of_the_user(tmp_path
     figure = fields(3)
     with rc_context({"savefig.dpi": 300}), RunDirectory(tmp_path).locked():
         stage = Stage(tmp_path, {}, {})
-        stage.write_figure("fields.png", figure)
+        stage.write_figure("fields.png", lambda: figure)
+        stage.draw()
         written = imread(stage.pending["fields.png"])
     np.testing.assert_allclose(written[..., :3], pixels(figure), atol=0.01)
 
