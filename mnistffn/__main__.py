@@ -2,6 +2,7 @@
 
 import sys
 
+from mnistffn import cores
 from mnistffn.cli.signals import Stopped, watch_signals
 
 
@@ -9,6 +10,7 @@ def main() -> None:
     """Run the command line; signals are watched before anything is imported that takes its time."""
     try:
         watch_signals()
+        cores.wait_passively()
         from mnistffn.cli.main import app  # noqa: PLC0415
 
         app()

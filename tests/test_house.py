@@ -25,11 +25,14 @@ BASE = {"errors", "progress"}
 WINGS = {
     "errors": set(),
     "progress": set(),
+    "cores": set(),
     "figures": {"matplotlib", "numpy", "PIL"},
     "data": {"numpy", "scipy", "sklearn"} | BASE,
     "run": {"numpy", "data", "figures"} | BASE,
     "network": {"numpy", "torch"} | BASE,
-    "training": {"numpy", "torch", "skorch", "sklearn", "network", "run", "data", "figures"} | BASE,
+    "training": {
+        "numpy", "torch", "skorch", "sklearn", "joblib", "cores", "network", "run", "data", "figures",
+    } | BASE,
     "inside": {"numpy", "torch", "sklearn", "network", "run", "data", "figures"} | BASE,
     "evaluation": {
         "numpy", "torch", "scipy", "sklearn", "training", "network", "run", "data", "figures",
@@ -38,7 +41,8 @@ WINGS = {
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "search", "evaluation", "inside", "training", "network", "run", "data",
+        "typer", "rich", "cores", "search", "evaluation", "inside", "training", "network", "run",
+        "data",
     } | BASE,
 }  # fmt: skip
 

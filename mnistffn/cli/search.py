@@ -92,6 +92,9 @@ def search(
         bool,
         typer.Option("--dry-run", help="Only say how many fits, how long and how much memory."),
     ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, and forget a search that was stopped.")
+    ] = False,
     precision: opt.PrecisionOption = "float32",
     device: opt.DeviceOption = "cpu",
     jobs: Annotated[
@@ -142,7 +145,7 @@ def search(
             terminal.show(_describe(forecast, chosen.max_epochs))
             terminal.finish([], {"forecast": asdict(forecast)}, "search")
             return
-        result = run_search(terminal.run, where, space, chosen, terminal)
+        result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
         terminal.show(_make_table(result))
         best = {"parameters": result.parameters, "mean": result.best.mean, "std": result.best.std}
         candidates = [asdict(candidate) for candidate in result.candidates]

@@ -14,7 +14,7 @@ from mnistffn.errors import RunDirectoryError
 SCHEMA = 1  # of every JSON file
 TEMPORARY = ".tmp"
 INTENT = ".renames.json"  # of files that are about to take their places
-LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|csv|npz|pt|png|gif)\.\d+\.tmp")
+LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|jsonl|csv|npz|pt|png|gif)\.\d+\.tmp")
 
 
 def name_temporary(path: Path) -> Path:
@@ -42,7 +42,10 @@ def sync_folder(path: Path) -> None:
 
 def clear_left_overs(folder: Path) -> None:
     """Remove what killed processes have left in a folder; files of the user's stay."""
-    for left_over in folder.glob(f".*{TEMPORARY}"):
+    for array in folder.glob(".search/*.npy"):
+        with suppress(OSError):
+            array.unlink()
+    for left_over in [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f".search/.*{TEMPORARY}")]:
         if LEFT_OVER.fullmatch(left_over.name):
             with suppress(OSError):
                 left_over.unlink(missing_ok=True)

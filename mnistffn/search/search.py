@@ -1,13 +1,13 @@
 """Random search over layer sizes and dropout, with cross-validation, and successive halving."""
 
 import json
+import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -19,17 +19,21 @@ from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV, S
 
 from mnistffn.errors import DataError, MnistffnError
 from mnistffn.progress import Progress
-from mnistffn.run.data import open_run_data
+from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.journal import Journal
 from mnistffn.run.options import DataOptions
 from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
 from mnistffn.search.result import Candidate, SearchResult, make_columns, make_table, summarise
 from mnistffn.search.space import SearchSpace
-from mnistffn.search.trial import CLASSIFIER, SharedFolder, Trial, plain, shared_folder
+from mnistffn.search.trial import CLASSIFIER, Trial, plain, shared_folder
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import LOGARITHMIC, TUNABLE, check_parameters
 from mnistffn.training.recipes import combine, get_recipe
+
+KEPT = ".search"  # the folder in the run directory with what is kept of a search
+COMPUTING = ("mnistffn", "torch", "numpy", "scikit-learn")  # packages that a fit's result depends on
 
 
 def random_search(
@@ -39,6 +43,7 @@ def random_search(
     options: SearchOptions,
     image_shape: tuple[int, int] | None = None,
     on_fit: Callable[[int, Mapping[str, Any]], None] = lambda done, fit: None,
+    folder: Path | None = None,
 ) -> SearchResult:
     """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
 
@@ -60,6 +65,8 @@ def random_search(
         Height and width of the images; None for square ones.
     on_fit : callable
         Told of every finished fit: how many are done, and the last one's parameters and scores.
+    folder : Path or None
+        Where a journal has been opened that keeps every finished fit; None for a temporary one.
 
     Returns
     -------
@@ -75,13 +82,19 @@ def random_search(
     classifier = make_classifier(y, space, options, image_shape)
     deadline = time.time() + (options.time_limit or np.inf)
     rows = np.arange(len(y))[:, None]
-    with shared_folder(X, y) as folder, _following(folder, on_fit), warnings.catch_warnings():
+    with (
+        shared_folder(X, y, folder) as shared,
+        shared.journal.followed(on_fit),
+        warnings.catch_warnings(),
+    ):
         # Workers would print them raw; fits that diverged are counted instead.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
-        search = _make_search(Trial(classifier, folder, deadline=deadline), space, options, len(y))
+        search = _make_search(
+            Trial(classifier, shared, deadline=deadline, parent=os.getpid()), space, options, len(y)
+        )
         results = search.fit(rows, y).cv_results_
-        fits = [json.loads(line) for line in folder.log.read_text().splitlines()]
+        fits = list(shared.journal.read())
     searched = list(space.distributions())
     candidates = _candidates(results, fits, searched, options.n_folds)
     if not candidates:
@@ -167,8 +180,19 @@ def run_search(
     space: SearchSpace,
     options: SearchOptions,
     progress: Progress,
+    *,
+    fresh: bool = False,
 ) -> SearchResult:
-    """Search on the training part of a run's data; write params.json, search.csv and search.png."""
+    """Search on the training part of a run's data; write params.json, search.csv and search.png.
+
+    Every finished fit is kept in ``.search``, so that the same search goes on where it was stopped, and
+    one with more trials where it ended.
+
+    Raises
+    ------
+    RunDirectoryError
+        Another search was stopped here, and it is not to be started over (``fresh``).
+    """
     from mnistffn.figures.search import draw_search
 
     run_data = open_run_data(run, data, options.seed, progress)
@@ -180,7 +204,14 @@ def run_search(
         rounds = plan_rounds(options, len(run_data.split.train))
         report = _Reporter(progress, sum(tried for tried, _ in rounds) * options.n_folds)
         X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
-        result = random_search(X, y, space, options, shape, report)
+        folder = run.path / KEPT
+        folder.mkdir(exist_ok=True)
+        journal = Journal(folder / "fits.jsonl")
+        settings = _list_settings(run_data, make_classifier(y, space, options, shape), space, options)
+        if kept := journal.open(settings, fresh=fresh):
+            progress.note(f"{kept} fits are there already, in {folder}")
+        result = random_search(X, y, space, options, shape, report, folder)
+        journal.finish()
         if result.n_unfinished:
             done = options.n_trials - result.n_unfinished
             progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")
@@ -193,6 +224,21 @@ def run_search(
         stage.write_csv("search.csv", *make_table(result))
         stage.write_figure("search.png", draw_search, make_columns(result), LOGARITHMIC)
     return result
+
+
+def _list_settings(
+    data: RunData, classifier: FeedForwardClassifier, space: SearchSpace, options: SearchOptions
+) -> dict[str, Any]:
+    """Return what the fits of a search depend on, whatever their number."""
+    parameters = classifier.get_params(deep=False)
+    searched = {*space.distributions(), "on_epoch"}
+    return {
+        "data": {"file": data.record.sha256, "reading and split": data.record.fingerprint},
+        "folds": options.n_folds,
+        "space": asdict(space),
+        "parameters": {name: value for name, value in parameters.items() if name not in searched},
+        "version": {package: version(package) for package in COMPUTING},
+    }
 
 
 class _Reporter:
@@ -210,34 +256,6 @@ class _Reporter:
             self.total,
             f"{network}: {fit['accuracy']:.4f} in {fit['epochs']} epochs",
         )
-
-
-@contextmanager
-def _following(
-    folder: SharedFolder, on_fit: Callable[[int, Mapping[str, Any]], None]
-) -> Iterator[None]:
-    """Hand the lines of a folder's log to ``on_fit`` as they arrive."""
-    done = Event()
-    watcher = Thread(target=_follow, args=(folder.log, done, on_fit), daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
-
-
-def _follow(log: Path, done: Event, on_fit: Callable[[int, Mapping[str, Any]], None]) -> None:
-    count = 0
-    with log.open() as file:
-        while True:
-            last_round = done.is_set()
-            for line in iter(file.readline, ""):
-                count += 1
-                on_fit(count, json.loads(line))
-            if last_round:
-                return
-            done.wait(0.2)
 
 
 def _candidates(

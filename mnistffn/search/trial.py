@@ -1,12 +1,16 @@
 """One fit of a search: trained on images that all processes share, and told of in a log."""
 
+import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +19,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 
+from mnistffn.errors import RunDirectoryError
 from mnistffn.network.tensors import as_float
+from mnistffn.run.journal import Journal
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.net import Epoch
 
@@ -25,7 +31,7 @@ CLASSIFIER = "classifier__"  # what scikit-learn puts before the names of the cl
 
 @dataclass(frozen=True)
 class SharedFolder:
-    """A folder with the images and labels of a search, and the log of its fits.
+    """A folder with the images and labels of a search, and the journal of its fits.
 
     The arrays are mapped into memory, so that all processes read the same copy of them.
 
@@ -43,20 +49,43 @@ class SharedFolder:
         return images, labels
 
     @property
-    def log(self) -> Path:
-        """A file with one line for every fit that has ended."""
-        return self.path / "fits.jsonl"
+    def journal(self) -> Journal:
+        """What is kept of every fit that has ended."""
+        return Journal(self.path / "fits.jsonl")
 
 
 @contextmanager
-def shared_folder(X: NDArray[np.uint8], y: NDArray[np.int64]) -> Iterator[SharedFolder]:
-    """Yield a temporary folder that holds images (n, pixels) and labels (n,), and an empty log."""
-    with TemporaryDirectory(prefix="mnistffn-") as path:
-        folder = SharedFolder(Path(path))
-        np.save(folder.path / "images.npy", X)
-        np.save(folder.path / "labels.npy", y)
-        folder.log.touch()
-        yield folder
+def shared_folder(
+    X: NDArray[np.uint8], y: NDArray[np.int64], path: Path | None = None
+) -> Iterator[SharedFolder]:
+    """Yield a folder that holds images (n, pixels) and labels (n,), which are removed afterwards.
+
+    Without a path, it is a temporary one, and its journal begins empty.
+
+    Raises
+    ------
+    RunDirectoryError
+        It cannot be written.
+    """
+    if path is None:
+        with TemporaryDirectory(prefix="mnistffn-") as temporary:
+            Path(temporary, "fits.jsonl").touch()
+            with shared_folder(X, y, Path(temporary)) as folder:
+                yield folder
+        return
+    arrays: dict[Path, NDArray[Any]] = {path / "images.npy": X, path / "labels.npy": y}
+    try:
+        try:
+            for file, array in arrays.items():
+                np.save(file, array)
+        except OSError as error:
+            msg = f"{path} cannot be written: {error.strerror or error}"
+            raise RunDirectoryError(msg) from error
+        yield SharedFolder(path)
+    finally:
+        for file in arrays:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
 
 
 class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -73,6 +102,8 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     deadline : float
         Time (seconds since the epoch) at which training stops, and after which none begins; what was
         not finished has the score NaN.
+    parent : int or None
+        Number of the process without which a worker process ends; None: it does not.
     """
 
     def __init__(
@@ -81,16 +112,27 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         folder: SharedFolder,
         n_images: int | None = None,
         deadline: float = np.inf,
+        parent: int | None = None,
     ) -> None:
         self.classifier = classifier
         self.folder = folder
         self.n_images = n_images
         self.deadline = deadline
+        self.parent = parent
 
     def fit(self, X: NDArray[np.int64], y: NDArray[np.int64]) -> Self:
         """Train on rows ``X``, shape (n, 1); ``y`` are their labels, as in the folder."""
+        end_with(self.parent)
         self.classes_ = np.unique(y)
         self.is_finished_ = False
+        self.fit_ = {
+            "parameters": _describe(self.classifier),
+            "n_images": self.n_images,
+            "rows": hashlib.sha256(X.tobytes()).hexdigest(),
+        }
+        self.kept_ = self._find_kept()
+        if self.kept_ is not None:
+            return self
         self.classifier_ = clone(self.classifier).set_params(on_epoch=self._check_time)
         rows = X[:, 0] if self.n_images is None else self._draw(X[:, 0], self.n_images)
         start = time.perf_counter()
@@ -114,25 +156,28 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(classes[torch.cat(units).numpy()])
 
     def score(self, X: NDArray[np.int64], y: NDArray[np.int64], sample_weight: None = None) -> float:
-        """Return the accuracy, or NaN where time ran out, and append a line about the fit to the log.
+        """Return the accuracy, or NaN where time ran out, and keep it in the journal.
 
-        The log is how worker processes tell the searching one that a fit has ended: a short line
-        appended to a file arrives whole, whoever else writes.
+        The journal is also how worker processes tell the searching one that a fit has ended.
         """
+        if self.kept_ is not None:
+            return float(self.kept_["accuracy"])
         if not self.is_finished_:
             return np.nan
         accuracy = float(super().score(X, y))
-        fit = {
-            "parameters": _describe(self.classifier_),
-            "n_images": self.n_images,
+        outcome = {
             "accuracy": accuracy,
             "diverged": self.classifier_.best_epoch_ == 0,
             "epochs": len(self.classifier_.history_),
             "seconds": self.seconds_,
         }
-        with self.folder.log.open("a") as file:
-            file.write(json.dumps(fit) + "\n")
+        self.folder.journal.append(self.fit_ | outcome)
         return accuracy
+
+    def _find_kept(self) -> dict[str, Any] | None:
+        """Return what the journal has of this fit."""
+        fit = json.loads(json.dumps(self.fit_)).items()
+        return next((kept for kept in self.folder.journal.read() if fit <= kept.items()), None)
 
     def _draw(self, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
         generator = check_random_state(self.classifier.random_state)
@@ -141,6 +186,19 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _check_time(self, _: Epoch) -> None:
         if time.time() >= self.deadline:
             raise _TimeIsUp
+
+
+@cache
+def end_with(parent: int | None) -> None:
+    """Let this process, if it is a worker, end within a second after its parent, however that ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    if parent is not None and os.getpid() != parent:
+        Thread(target=watch, daemon=True).start()
 
 
 class _TimeIsUp(Exception):

@@ -60,6 +60,11 @@ class ArrayBatches:
             yield self.part.take(some)
 
 
+def choose_batch_size(asked: int | None, n: int) -> int:
+    """Return the batch size asked for, or else a fiftieth of ``n`` images, but from 32 to 512."""
+    return asked or min(512, max(32, n // 50))
+
+
 def batch_sizes(n: int, batch_size: int) -> list[int]:
     """Split ``n`` rows into batches of ``batch_size``, the last one never of a single row.
 

@@ -24,7 +24,7 @@ from mnistffn.network.seeding import seeded
 from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.training.adversarial import Adversary
 from mnistffn.training.augment import Distortion, Strengths
-from mnistffn.training.batching import Part, batch_sizes
+from mnistffn.training.batching import Part, batch_sizes, choose_batch_size
 from mnistffn.training.device import check_precision, computing, resolve_device
 from mnistffn.training.epochs import train_epochs
 from mnistffn.training.net import Epoch, TrainingNet
@@ -362,7 +362,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         return train, valid
 
     def _make_net(self, n_train: int, device: torch.device) -> TrainingNet:
-        batch_size = self.batch_size or min(512, max(32, n_train // 50))
+        batch_size = choose_batch_size(self.batch_size, n_train)
         adversary = Adversary(self.adversarial, self.adversarial_norm, self.adversarial_steps)
         return TrainingNet(
             module__n_features=self.n_features_in_,

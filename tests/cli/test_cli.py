@@ -334,7 +334,7 @@ def test_a_pipe_gets_no_animation_and_no_colour(tmp_path: Path, code: str) -> No
 def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
     trained_run: Path, command: str, number: int, code: int
 ) -> None:
-    before = {path.name: path.read_bytes() for path in trained_run.iterdir()}
+    before = read_files(trained_run)
     options = {
         "train": ("--epochs", "100000", "--patience", "100000", "--hidden", "200,100"),
         "search": ("--trials", "500", "--epochs", "1000", "--patience", "1000"),
@@ -354,7 +354,7 @@ def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
-    assert {path.name: path.read_bytes() for path in trained_run.iterdir()} == before
+    assert read_files(trained_run) == before
     assert wait_until_alone(process.pid), "worker processes must end too"
 
 
@@ -375,6 +375,10 @@ def test_matplotlibs_configuration_costs_no_result(
     result = call("train", "-q", "-r", trained_run, *SMALL, **others)
     assert (result.returncode, result.stderr) == (0, "")
     assert (trained_run / "curves.png").stat().st_size > 5000
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def wait_until_alone(group: int) -> bool:

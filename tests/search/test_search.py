@@ -1,4 +1,7 @@
 import csv
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -8,12 +11,13 @@ from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
-from mnistffn.errors import DataError, MnistffnError, UsageError
+from mnistffn.errors import DataError, MnistffnError, RunDirectoryError, UsageError
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.options import DataOptions
 from mnistffn.search.options import SearchOptions, plan_rounds
 from mnistffn.search.search import random_search, run_search
 from mnistffn.search.space import SearchSpace
+from mnistffn.search.trial import Trial
 from mnistffn.training.recipes import RECIPES
 
 digits = builtin_digits()
@@ -152,3 +156,100 @@ def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorde
     assert list(rows[0])[:5] == ["rank", "hidden", "dropout", "lr", "augment"]
     assert (run.path / "search.png").stat().st_size > 5000
     assert recorder.steps[-1] == (6, 6)
+
+
+def stop_after(n_fits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a search in this process end like one that is interrupted, after some fits."""
+    score, left = Trial.score, [n_fits]
+
+    def interrupted(trial: Trial, *others: object) -> float:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return score(trial, *others)
+
+    monkeypatch.setattr(Trial, "score", interrupted)
+
+
+def read_results(run: RunDirectory) -> tuple[dict[str, object], list[list[str]]]:
+    with (run.path / "search.csv").open() as file:
+        rows = [[row[name] for name in row if name != "seconds"] for row in csv.DictReader(file)]
+    return run.read_json("params.json"), rows
+
+
+@pytest.mark.parametrize("strategy", ["random", "halving"])
+def test_a_search_goes_on_where_it_was_stopped(
+    tmp_path: Path, recorder, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    whole, parted = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "parted")
+    options = SearchOptions(4, 2, 2, recipe="fast", n_jobs=1, strategy=strategy)
+    run_search(whole, DataOptions(), SPACE, options, recorder)
+    stop_after(5, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run_search(parted, DataOptions(), SPACE, options, recorder)
+    monkeypatch.undo()
+    assert not list((parted.path / ".search").glob("*.npy"))
+    with (parted.path / ".search" / "fits.jsonl").open("r+") as file:
+        lines = file.readlines()
+        file.write(lines[0][:40])  # as a kill cuts a line off
+    assert len(lines) == 5
+    fits = []
+    with monkeypatch.context() as patch:
+        fit = FeedForwardClassifier.fit
+        patch.setattr(
+            FeedForwardClassifier, "fit", lambda *args: fits.append(args[0].dropout) or fit(*args)
+        )
+        run_search(parted, DataOptions(), SPACE, options, recorder)
+    assert len(fits) == len((whole.path / ".search" / "fits.jsonl").read_text().splitlines()) - 5
+    assert read_results(parted) == read_results(whole)
+    assert "5 fits are there already" in " ".join(recorder.notes)
+
+
+def test_more_trials_extend_a_search_and_other_settings_start_another(
+    tmp_path: Path, recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, fresh = RunDirectory(tmp_path / "run"), RunDirectory(tmp_path / "fresh")
+    small = {"n_folds": 2, "max_epochs": 1, "recipe": "fast", "n_jobs": 1}
+    run_search(run, DataOptions(), SPACE, SearchOptions(2, **small), recorder)
+    run_search(run, DataOptions(), SPACE, SearchOptions(3, **small), recorder)
+    assert "4 fits are there already" in " ".join(recorder.notes)
+    run_search(fresh, DataOptions(), SPACE, SearchOptions(3, **small), recorder)
+    assert read_results(run) == read_results(fresh)
+    other = SearchSpace((4, 13), 2, (0.0, 0.3))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        stop_after(1, patch)  # the first one was finished: another may take its place
+        run_search(run, DataOptions(), other, SearchOptions(3, **small), recorder)
+    with pytest.raises(
+        RunDirectoryError, match=r"stopped: space hidden was \[4, 13\], and is \[4, 12\]"
+    ):
+        run_search(run, DataOptions(), SPACE, SearchOptions(3, **small), recorder)
+    with pytest.raises(RunDirectoryError, match="data reading and split"):
+        run_search(run, DataOptions(test_size=0.3), other, SearchOptions(3, **small), recorder)
+    run_search(run, DataOptions(), SPACE, SearchOptions(3, **small), recorder, fresh=True)
+    assert read_results(run) == read_results(fresh)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_workers_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
+    command = ["search", "-n", "50", "-k", "2", "-j", "2", "--epochs", "100000", "-r", tmp_path]
+    process = subprocess.Popen([sys.executable, "-m", "mnistffn", *map(str, command)])
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        process.kill()
+        pytest.skip("the system does not tell a process's children")
+    time.sleep(12)
+    workers = [int(pid) for pid in children.read_text().split()]
+    assert len(workers) >= 2
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 5
+    while any(map(is_alive, workers)) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not any(map(is_alive, workers))

@@ -72,7 +72,7 @@ def test_no_fit_begins_after_the_deadline_and_none_goes_on() -> None:
         cut = fit(Trial(endless, folder, deadline=start + 0.5))
         assert np.isnan(cut.score(OTHERS[:, None], y[OTHERS]))
         assert 0.4 < time.time() - start < 20
-        assert folder.log.read_text() == ""
+        assert folder.journal.path.read_text() == ""
 
 
 def test_other_errors_are_not_taken_for_the_deadline() -> None:

@@ -1,0 +1,131 @@
+"""Finished work that need not be done twice: a line for each piece of it, and what it depends on."""
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from mnistffn.errors import RunDirectoryError
+from mnistffn.run.files import name_temporary, read_json, to_json, write_synced
+
+
+class Journal:
+    """A file to which several processes append what they have finished.
+
+    A line that a kill has cut off, or that has changed, does not fit its checksum and is passed over.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file, beside which ``settings.json`` says what its lines depend on.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.settings = path.with_name("settings.json")
+
+    def open(self, settings: Mapping[str, Any], *, fresh: bool) -> int:
+        """Begin, or go on where an earlier command has stopped, and return how many lines there are.
+
+        Parameters
+        ----------
+        settings : mapping
+            Plain values that everything depends on.
+        fresh : bool
+            Start over, whatever there is.
+
+        Raises
+        ------
+        RunDirectoryError
+            What is kept was stopped under other settings: the message names the first that differs.
+        """
+        wanted = json.loads(json.dumps(dict(settings)))
+        found = {} if fresh else self._read_settings()
+        is_same = found.get("settings") == wanted
+        if found and not is_same and not found.get("finished"):
+            what = describe_difference(found.get("settings"), wanted)
+            msg = f"{self.path.parent} keeps another search, which was stopped: {what}; "
+            raise RunDirectoryError(msg + "repeat it to go on with that, or start over with --fresh")
+        lines = [make_line(entry) for entry in self.read()] if is_same else []
+        self._write(self.path, "".join(lines).encode())
+        self._write(self.settings, to_json({"settings": wanted, "finished": False}))
+        return len(lines)
+
+    def finish(self) -> None:
+        """Note that what the lines were for is done: other settings may take their place."""
+        self._write(self.settings, to_json({**read_json(self.settings), "finished": True}))
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield what is kept."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                yield from (entry for line in file if (entry := read_line(line)) is not None)
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Keep something: a short line appended to a file arrives whole, whoever else writes."""
+        with self.path.open("a") as file:
+            file.write(make_line(entry))
+
+    @contextmanager
+    def followed(self, on_entry: Callable[[int, Mapping[str, Any]], None]) -> Iterator[None]:
+        """Hand the entries, and how many there are, to ``on_entry`` as they arrive."""
+        done = Event()
+        watcher = Thread(target=self._follow, args=(done, on_entry), daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+    def _follow(self, done: Event, on_entry: Callable[[int, Mapping[str, Any]], None]) -> None:
+        count = 0
+        with self.path.open("rb") as file:
+            while True:
+                last_round = done.is_set()
+                for line in iter(file.readline, b""):
+                    if (entry := read_line(line)) is not None:
+                        count += 1
+                        on_entry(count, entry)
+                if last_round:
+                    return
+                done.wait(0.2)
+
+    def _read_settings(self) -> dict[str, Any]:
+        return read_json(self.settings) if self.settings.exists() else {}
+
+    def _write(self, path: Path, content: bytes) -> None:
+        temporary = name_temporary(path)
+        try:
+            write_synced(temporary, lambda file: file.write(content))
+            temporary.replace(path)
+        except OSError as error:
+            msg = f"{path} cannot be written: {error.strerror or error}"
+            raise RunDirectoryError(msg) from error
+
+
+def make_line(entry: Mapping[str, Any]) -> str:
+    """Return an entry as a line that carries its checksum."""
+    text = json.dumps(dict(entry))
+    return f"{zlib.crc32(text.encode()):08x} {text}\n"
+
+
+def read_line(line: bytes) -> dict[str, Any] | None:
+    """Return the entry of a line, None for one that is not whole."""
+    check, _, text = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or check != b"%08x" % zlib.crc32(text):
+        return None
+    entry = json.loads(text)
+    return entry if isinstance(entry, dict) else None
+
+
+def describe_difference(before: Any, now: Any, name: str = "") -> str:
+    """Return the first value in which two settings differ, and how, as a message says it."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*before, *now]):
+            if before.get(key) != now.get(key):
+                return describe_difference(before.get(key), now.get(key), f"{name} {key}".strip())
+    return f"{name or 'its settings'} was {before}, and is {now} now"
