@@ -1,20 +1,40 @@
-"""model.pt: a trained network as tensors and plain values, checked when it is read."""
+"""model.pt: a trained network as tensors and plain values, checked when it is read.
 
+Whoever reads it trusts nothing: the zip's checksums come before torch, the shapes before a network, and
+a digest of all that was saved before anything of it is used.
+"""
+
+import hashlib
+import io
+import json
 from collections.abc import Mapping
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mnistffn.errors import RunDirectoryError
-from mnistffn.network.network import FeedForwardNetwork
+from mnistffn.network.network import FeedForwardNetwork, fold_batch_norm
 
 FORMAT = "mnistffn model"
-SCHEMA = 2
-KEYS = {"format", "schema", "widths", "classes", "parameters", "state"}
+SCHEMA = 3
+PLAIN = ("classes", "parameters", "widths")
+KEYS = {"format", "schema", "digest", "state", *PLAIN}
+
+FOREIGN = "not a model that mnistffn has written"
+ZIP_START = b"PK\x03\x04"
+# Layers, values of parameters, letters of a text: a small file can claim any number of them.
+MOST = 1000
+# Of a value for any image. The bound is loose and grows with every layer: networks are seen to have 1e3
+# with 3 hidden layers, 1e16 with 20 and 1e24 with 30. float32 ends at 3e38, and sums over a batch must
+# stay below: evaluate, fields and maximize work at 1e33 and fail at 1e36.
+LARGEST = 1e33
 
 
 class Model(NamedTuple):
@@ -35,17 +55,36 @@ class Model(NamedTuple):
 
 
 def write_model(path: str | PathLike[str] | BinaryIO, model: Model) -> None:
-    """Write ``model`` so that ``torch.load(path, weights_only=True)`` reads it."""
+    """Write ``model`` so that ``torch.load(path, weights_only=True)`` reads it.
+
+    The same model gives the same bytes.
+
+    Raises
+    ------
+    OSError
+        The system does not let it, for want of space for example.
+    ValueError
+        The classes or the parameters are not what the file can hold.
+    """
+    widths = _plain(model.network.widths)
     parameters = {name: _plain(value) for name, value in model.parameters.items()}
-    content = {
-        "format": FORMAT,
-        "schema": SCHEMA,
-        "widths": list(model.network.widths),
-        "classes": model.classes.tolist(),
-        "parameters": parameters,
-        "state": dict(model.network.state_dict()),
+    parameters["hidden"] = widths[1:-1]
+    content = {"widths": widths, "classes": _plain(model.classes), "parameters": parameters}
+    _check_plain(content)
+    # Through JSON, which makes every text anew: pickle's bytes depend on which objects are the same.
+    content = json.loads(json.dumps(content, sort_keys=True))
+    # Clones: of a view, torch would write all that it is a view of.
+    content["state"] = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in model.network.state_dict().items()
     }
-    torch.save(content, path)
+    content |= {"format": FORMAT, "schema": SCHEMA, "digest": digest_content(content)}
+    buffer = io.BytesIO()  # torch would not say why a file cannot be written
+    torch.save(content, buffer)
+    if isinstance(path, str | PathLike):
+        Path(path).write_bytes(buffer.getvalue())
+    else:
+        path.write(buffer.getvalue())
 
 
 def read_model(path: str | PathLike[str]) -> Model:
@@ -54,73 +93,201 @@ def read_model(path: str | PathLike[str]) -> Model:
     Raises
     ------
     RunDirectoryError
-        There is no such file, it is not a model of this program, or its weights do not fit its
-        architecture: the message gives the tensor, the shape found and the shape expected.
+        There is no such file, it cannot be read, it is not a model of this program or of another
+        schema, it is damaged, or its weights are beyond any use: the message says which.
     """
-    content = _load(Path(path))
-    if not isinstance(content, dict) or content.get("format") != FORMAT or set(content) != KEYS:
-        msg = f"{path} is not a model that mnistffn has written: run mnistffn train"
-        raise RunDirectoryError(msg)
-    if content["schema"] != SCHEMA:
-        msg = f"{path} has schema {content['schema']}, this program reads {SCHEMA}: train again"
-        raise RunDirectoryError(msg)
+    content = _load(path, _read_bytes(Path(path)))
     try:
-        parameters = dict(content["parameters"])
-        classes = np.asarray(content["classes"])
-        n_features, *hidden, n_classes = (int(width) for width in content["widths"])
-        dropout = (float(parameters[name]) for name in ("dropout", "input_dropout"))
-        expected = FeedForwardNetwork(n_features, hidden, n_classes, *dropout)
-        _check_state(path, content["state"], expected.state_dict(), classes)
-        expected.load_state_dict(content["state"])
+        classes = _check_plain(content)
+        network = _assemble(content)
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-        msg = f"{path} is damaged ({error}): run mnistffn train again"
-        raise RunDirectoryError(msg) from error
-    shape = parameters.get("image_shape")
-    tuples = {"hidden": tuple(hidden), "image_shape": None if shape is None else tuple(shape)}
-    return Model(expected.eval(), classes, parameters | tuples)
+        raise _refuse(path, "damaged", error) from error
+    _check_values(path, network)
+    parameters = content["parameters"]
+    tuples = {name: tuple(value) for name, value in parameters.items() if type(value) is list}
+    return Model(network, classes, parameters | tuples)
 
 
-def _load(path: Path) -> Any:
-    if not path.is_file():
-        msg = f"there is no model at {path}: run mnistffn train first"
-        raise RunDirectoryError(msg)
+def digest_content(content: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of widths, classes, parameters and tensors, in hexadecimal digits.
+
+    As JSON the plain values keep their types: 1, 1.0, true and "1" differ.
+
+    Parameters
+    ----------
+    content : mapping
+        What the file holds: ``widths``, ``classes`` and ``parameters``, and in ``state`` contiguous
+        tensors on the CPU.
+    """
+    tensors = sorted(content["state"].items())
+    head = {key: content[key] for key in PLAIN}
+    head["tensors"] = [[name, str(tensor.dtype), list(tensor.shape)] for name, tensor in tensors]
+    digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
+    for _, tensor in tensors:
+        array = tensor.numpy().reshape(-1)
+        # The same on a machine with the other order of bytes.
+        digest.update(array.astype(array.dtype.newbyteorder("<"), copy=False).data)
+    return digest.hexdigest()
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever the bytes provoke: eight types were seen
-        reason = str(error).partition("\n")[0][:120]
-        msg = f"{path} is not a model that mnistffn has written ({reason}): run mnistffn train"
+        if path.is_file():
+            return path.read_bytes()
+    except OSError as error:
+        msg = f"{path} cannot be read ({error.strerror}): make it readable, or run mnistffn train again"
         raise RunDirectoryError(msg) from error
+    msg = f"there is no model at {path}: run mnistffn train first"
+    raise RunDirectoryError(msg)
 
 
-def _check_state(
-    path: str | PathLike[str],
-    state: Mapping[str, Any],
-    expected: Mapping[str, torch.Tensor],
-    classes: NDArray[Any],
-) -> None:
-    if missing := sorted(set(expected) ^ set(state)):
-        msg = f"{path} has other tensors than its architecture asks for: {', '.join(missing)}"
+def _load(path: str | PathLike[str], file: bytes) -> dict[str, Any]:
+    """Return the dictionary of all keys that a file holds, its values not checked yet."""
+    if not file.startswith(ZIP_START):  # torch.load reads pickles too, which have no checksums
+        raise _refuse(path, FOREIGN, "it is no zip file")
+    what = "damaged"
+    try:
+        _check_zip(file)
+        what = FOREIGN  # for its checksums are right
+        content = torch.load(io.BytesIO(file), map_location="cpu", weights_only=True)
+    except Exception as error:  # zipfile and torch raise whatever the bytes provoke
+        raise _refuse(path, what, error) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise _refuse(path, FOREIGN, "it holds something else")
+    schema = content.get("schema")
+    if type(schema) is int and 0 <= schema < MOST and schema != SCHEMA:
+        msg = f"{path} has schema {schema}, this program reads {SCHEMA}: run mnistffn train again"
         raise RunDirectoryError(msg)
+    if type(schema) is not int or schema != SCHEMA or set(content) != KEYS:
+        raise _refuse(path, FOREIGN, "it has other keys")
+    return content
+
+
+def _refuse(path: str | PathLike[str], what: str, reason: object) -> RunDirectoryError:
+    told = str(reason).partition("\n")[0][:120]
+    return RunDirectoryError(f"{path} is {what} ({told}): run mnistffn train again")
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def _check_zip(file: bytes) -> None:
+    """Raise, of whatever type, unless all parts of a zip are as their checksums say.
+
+    torch does not look at these, nor at whether a part unpacks to far more than the file holds.
+    """
+    with ZipFile(io.BytesIO(file)) as archive:
+        parts = archive.infolist()
+        packed = any(part.compress_type != ZIP_STORED or part.flag_bits & 1 for part in parts)
+        _require(not packed, "it holds packed parts, as no model does")
+        _require(sum(part.file_size for part in parts) <= len(file), "its parts claim to be larger")
+        names = {part.filename for part in parts}  # by which testzip opens them
+        _require(len(names) == len(parts), "two of its parts have the same name")
+        _require((wrong := archive.testzip()) is None, f"the checksum of {wrong} is wrong")
+
+
+def _check_plain(content: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the classes; raise ValueError for plain values that are not as they are written."""
+    widths, parameters = content["widths"], content["parameters"]
+    _require(type(widths) is list and _are(int, widths), "its widths are not whole numbers")
+    _require(2 <= len(widths) <= MOST, f"it has {len(widths)} widths, not 2 to {MOST}")
+    _require(min(widths) > 0, "a layer has no units")
+    _check_parameters(parameters)
+    _require(parameters["hidden"] == widths[1:-1], "its parameters name other layers than it has")
+    return _check_classes(content["classes"], widths[-1])
+
+
+def _check_parameters(parameters: Any) -> None:
+    _require(type(parameters) is dict and _are(str, parameters), "its parameters have no names")
+    items = [value if type(value) is list else [value] for value in parameters.values()]
+    values = list(islice(chain(parameters, *items), MOST + 1))
+    longest = max((len(value) for value in values if type(value) is str), default=0)
+    _require(max(len(values), longest) <= MOST, "its parameters are too long")
+    plain = {type(value) for value in values} <= {str, int, float, bool, type(None)}
+    _require(plain, "its parameters are not all numbers and texts, or lists of them")
+    for name in ("dropout", "input_dropout"):
+        value = parameters.get(name)
+        _require(isinstance(value, int | float) and 0 <= value < 1, f"its {name} is not in [0, 1)")
+
+
+def _check_classes(classes: Any, n_classes: int) -> NDArray[Any]:
+    _require(type(classes) is list, "its classes are no list")
+    _require(len(classes) == n_classes, f"it names {len(classes)} classes for {n_classes} outputs")
+    alike = any(_are(kind, classes) for kind in (int, float, bool, str))
+    _require(alike, "its classes are not all whole numbers, or all numbers, or all texts")
+    longest = max((len(name) for name in classes if type(name) is str), default=0)
+    _require(longest <= MOST, "the name of a class is too long")
+    found = np.asarray(classes)
+    kept = found.dtype.kind in "biufU" and repr(found.tolist()) == repr(classes)
+    _require(kept, "NumPy cannot hold its classes")
+    _require(np.array_equal(np.unique(found), found), "it does not name every class once, in order")
+    return found
+
+
+def _are(kind: type, values: Any) -> bool:
+    """Return whether all values are exactly of a type: True is no int here."""
+    return all(type(value) is kind for value in values)
+
+
+def _assemble(content: Mapping[str, Any]) -> FeedForwardNetwork:
+    """Return the network in evaluation mode; raise unless the tensors are what was saved of it."""
+    n_features, *hidden, n_classes = content["widths"]
+    dropout = (float(content["parameters"][name]) for name in ("dropout", "input_dropout"))
+    with torch.device("meta"):  # shapes without memory: the widths may be any
+        network = FeedForwardNetwork(n_features, hidden, n_classes, *dropout)
+    _check_tensors(content["state"], network.state_dict())
+    _require(content["digest"] == digest_content(content), "its digest is not that of what it holds")
+    network.load_state_dict(content["state"], assign=True)
+    return network.eval()
+
+
+def _check_tensors(state: Any, expected: Mapping[str, Tensor]) -> None:
+    _require(type(state) is dict, "it has no tensors")
+    different = ", ".join(sorted(map(str, set(expected) ^ set(state))))
+    _require(not different, f"it has other tensors than its architecture asks for: {different}")
     for name, tensor in expected.items():
         found = state[name]
-        if found.shape != tensor.shape or found.dtype != tensor.dtype:
-            msg = (
-                f"{path}: {name} is {found.dtype} {tuple(found.shape)}, "
-                f"expected {tensor.dtype} {tuple(tensor.shape)}"
-            )
-            raise RunDirectoryError(msg)
-        if not torch.isfinite(found).all():
-            msg = f"{path}: {name} holds values that are not finite: run mnistffn train again"
-            raise RunDirectoryError(msg)
-        if name.endswith("running_var") and found.min() < 0:
-            msg = f"{path}: {name} holds a negative variance: run mnistffn train again"
-            raise RunDirectoryError(msg)
-    if classes.ndim != 1 or len(np.unique(classes)) != len(classes):
-        msg = f"{path} does not name every class once: run mnistffn train again"
+        same = found.shape == tensor.shape and found.dtype == tensor.dtype
+        shapes = f"{tuple(found.shape)}, expected {tensor.dtype} {tuple(tensor.shape)}"
+        _require(same, f"{name} is {found.dtype} {shapes}")
+        plain = type(found) is Tensor and found.device.type == "cpu" and not found.requires_grad
+        # An expanded tensor has fewer bytes than elements, a part of another one has more.
+        n_bytes = found.numel() * found.element_size()
+        own = found.is_contiguous() and found.untyped_storage().nbytes() == n_bytes
+        _require(plain and own, f"{name} is not a tensor with memory of its own")
+    places = {found.data_ptr() for found in state.values()}
+    _require(len(places) == len(state), "two of its tensors share their memory")
+
+
+def _check_values(path: str | PathLike[str], network: FeedForwardNetwork) -> None:
+    """Raise RunDirectoryError for weights that are as they were saved, but of no use."""
+    problem = ""
+    for name, tensor in network.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            problem = f"{name} holds values that are not finite"
+        elif name.endswith("running_var") and tensor.min() < 0:
+            problem = f"{name} holds a negative variance"
+    if not problem and not _find_reach(network) <= LARGEST:  # neither is NaN
+        problem = f"with its weights an image can give values above {LARGEST:g}"
+    if problem:
+        msg = f"{path}: {problem}: run mnistffn train again"
         raise RunDirectoryError(msg)
-    if len(classes) != len(expected["output.bias"]):
-        msg = f"{path} names {len(classes)} classes for {len(expected['output.bias'])} outputs"
-        raise RunDirectoryError(msg)
+
+
+def _find_reach(network: FeedForwardNetwork) -> float:
+    """Bound all values for images in [0, 1], and estimate the squares of filters and gradients."""
+    low, high = torch.zeros(network.widths[0]), torch.ones(network.widths[0])
+    # As filters and gradients it passes units that are off, behind which the bound sees nothing.
+    passed = torch.randn(network.widths[0], generator=torch.Generator().manual_seed(0))
+    found = []
+    for weight, bias in fold_batch_norm(network):
+        middle, radius = weight @ ((low + high) / 2) + bias, weight.abs() @ ((high - low) / 2)
+        passed = weight @ passed
+        found += [(middle.abs() + radius).max(), passed.square().max()]
+        low, high = (middle - radius).relu(), (middle + radius).relu()
+    return float(torch.stack(found).max())  # infinite or NaN where float32 ends
 
 
 def _plain(value: Any) -> Any:

@@ -142,7 +142,7 @@ def _fit_pilot(
     before = time.perf_counter() - start
     trial.classifier.set_params(max_epochs=PILOT_EPOCHS)
     start = time.perf_counter()
-    # Not scored: the journal is to know nothing of it, or the pilots beside it would take it for theirs.
+    # Not scored: the journal would hand it to the pilots beside it.
     trial.fit(train[:, None], y[train]).predict(test[:, None])
     epochs = [epoch.seconds for epoch in trial.classifier_.history_]
     rest = time.perf_counter() - start - PILOT_EPOCHS * epochs[-1]

@@ -216,9 +216,10 @@ def test_more_trials_extend_a_search_and_other_settings_start_another(
     run_search(fresh, DataOptions(), SPACE, SearchOptions(3, **small), recorder)
     assert read_results(run) == read_results(fresh)
     other = SearchSpace((4, 13), 2, (0.0, 0.3))
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        stop_after(1, patch)  # the first one was finished: another may take its place
+    stop_after(1, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):  # the first one was finished: another may take its place
         run_search(run, DataOptions(), other, SearchOptions(3, **small), recorder)
+    monkeypatch.undo()
     with pytest.raises(
         RunDirectoryError, match=r"stopped: space hidden was \[4, 13\], and is \[4, 12\]"
     ):
