@@ -98,7 +98,7 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classifier : FeedForwardClassifier
     folder : SharedFolder
     n_images : int or None
-        Train on so many of the rows only, drawn at random; None: on all of them.
+        Train on so many of the rows only, drawn at random by class; None: on all of them.
     deadline : float
         Time (seconds since the epoch) at which training stops, and after which none begins; what was
         not finished has the score NaN.
@@ -134,7 +134,7 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.kept_ is not None:
             return self
         self.classifier_ = clone(self.classifier).set_params(on_epoch=self._check_time)
-        rows = X[:, 0] if self.n_images is None else self._draw(X[:, 0], self.n_images)
+        rows = X[:, 0] if self.n_images is None else self._draw(X[:, 0], y, self.n_images)
         start = time.perf_counter()
         if time.time() < self.deadline:
             with suppress(_TimeIsUp):
@@ -179,9 +179,17 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         fit = json.loads(json.dumps(self.fit_)).items()
         return next((kept for kept in self.folder.journal.read() if fit <= kept.items()), None)
 
-    def _draw(self, rows: NDArray[np.int64], n: int) -> NDArray[np.int64]:
-        generator = check_random_state(self.classifier.random_state)
-        return np.asarray(rows if n >= len(rows) else generator.permutation(rows)[:n])
+    def _draw(self, rows: NDArray[np.int64], y: NDArray[Any], n: int) -> NDArray[np.int64]:
+        """Return ``n`` of the rows, the classes in proportion, but two of each where there are two."""
+        if n >= len(rows):
+            return rows
+        order = check_random_state(self.classifier.random_state).permutation(len(rows))
+        place = np.empty(len(rows))
+        for label in self.classes_:
+            of_class = y[order] == label
+            count = np.arange(of_class.sum())
+            place[of_class] = np.where(count < 2, count - 2.0, (count + 0.5) / len(count))
+        return np.asarray(rows[order[np.argsort(place, kind="stable")[:n]]])
 
     def _check_time(self, _: Epoch) -> None:
         if time.time() >= self.deadline:

@@ -310,6 +310,9 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         model = read_model(path)
         try:
             classifier = cls(**model.parameters)
+            if set(model.parameters) != set(classifier.get_params(deep=False)) - {"on_epoch"}:
+                msg = "its parameters are not those of a classifier"
+                raise UsageError(msg)
             check_parameters(classifier.get_params(deep=False))
         except (TypeError, UsageError) as error:
             msg = f"{path} is damaged ({error}): run mnistffn train again"

@@ -245,7 +245,10 @@ def test_workers_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
     if not children.exists():
         process.kill()
         pytest.skip("the system does not tell a process's children")
-    time.sleep(12)
+    fits = tmp_path / ".search" / "images.npy"
+    while not fits.exists():
+        time.sleep(0.1)
+    time.sleep(12)  # until the workers are at their first fits
     workers = [int(pid) for pid in children.read_text().split()]
     assert len(workers) >= 2
     process.kill()

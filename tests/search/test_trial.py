@@ -63,6 +63,20 @@ def test_fewer_images_are_drawn_at_random_and_always_the_same() -> None:
     assert first.classifier_.net_.n_steps < whole.classifier_.net_.n_steps
 
 
+def test_few_images_have_all_classes_also_the_rare_ones() -> None:
+    labels = np.repeat([0, 1, 2], [500, 90, 10])
+    images = np.zeros((600, 4), np.uint8)
+    with shared_folder(images, labels) as folder:
+        trial = Trial(classifier.__class__((4,), max_epochs=1, random_state=0), folder, n_images=60)
+        trial.classes_ = np.unique(labels)
+        drawn = trial._draw(np.arange(600), labels, 60)
+        assert trial.fit(np.arange(600)[:, None], labels).is_finished_
+    assert len(set(drawn.tolist())) == 60
+    counts = np.bincount(labels[drawn])
+    assert counts.tolist() == pytest.approx([50, 8, 2], abs=1)
+    assert counts[2] >= 2
+
+
 def test_no_fit_begins_after_the_deadline_and_none_goes_on() -> None:
     with shared_folder(X, y) as folder:
         late = fit(Trial(classifier, folder, deadline=time.time()))

@@ -37,7 +37,7 @@ def test_a_run_writes_the_model_and_its_history(run: RunDirectory, recorder) -> 
     result = run_train(run, DataOptions(), SMALL, recorder)
     with (run.path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == list(Epoch._fields)
+    assert list(rows[0]) == [*Epoch._fields, "threads"]
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
     assert result.best.epoch == 5
     assert float(rows[4]["valid_loss"]) == pytest.approx(result.best.valid_loss, rel=1e-5)
