@@ -26,7 +26,7 @@ class Stopped(BaseException):
         self.code = code
 
     def __str__(self) -> str:
-        return f"{WORDS[self.code]}; run the same command to go on"
+        return f"{WORDS[self.code]}; run the same command again"
 
 
 def watch_signals() -> None:
@@ -39,30 +39,27 @@ def watch_signals() -> None:
 
 def end(code: int) -> NoReturn:
     """End the process; a signal after the work is done changes nothing any more."""
-    for number in _watched():
-        signal.signal(number, signal.SIG_IGN)
+    _ignore_signals()
     sys.exit(code)
 
 
-def _watched() -> list[int]:
-    numbers = [getattr(signal, name) for name in CODES if hasattr(signal, name)]
-    return [number for number in numbers if signal.getsignal(number) in (_stop, _leave)]
+def _ignore_signals() -> None:
+    """Ignore the signals that are watched: the process is about to end already."""
+    for name in CODES:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is _stop:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     stopped = Stopped(CODES[signal.Signals(number).name])
-    for other in _watched():  # a second signal does not wait
-        signal.signal(other, _leave)
-    timer = Timer(GRACE, _leave_with, [stopped.code])
+    _ignore_signals()  # a second one cannot break what the first has begun
+    timer = Timer(GRACE, _leave, [stopped])
     timer.daemon = True
     timer.start()
     raise stopped
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    _leave_with(CODES[signal.Signals(number).name])
-
-
-def _leave_with(code: int) -> NoReturn:
-    os.write(2, f"error: {Stopped(code)}\n".encode())
-    os._exit(code)
+def _leave(stopped: Stopped) -> NoReturn:
+    os.write(2, f"error: {stopped}\n".encode())
+    os._exit(stopped.code)

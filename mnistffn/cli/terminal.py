@@ -65,25 +65,20 @@ class Terminal(Progress):
         return cls(given["run_dir"], **flags)
 
     def __enter__(self) -> Self:
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
-        warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = self._show_warning
-        self._exit_stack = ExitStack()
-        try:
+        with ExitStack() as entered:
+            entered.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = self._show_warning
             # Before torch is imported: a command that has to wait is told at once.
-            self._exit_stack.enter_context(self.run.locked())
-        except BaseException:
-            self._warnings.__exit__(None, None, None)
-            raise
+            entered.enter_context(self.run.locked())
+            self._entered = entered.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop_bar()
-        self._exit_stack.__exit__(kind, error, trace)
-        self._warnings.__exit__(kind, error, trace)
+        self._entered.__exit__(kind, error, trace)
 
     def note(self, message: str) -> None:
         """Print a message unless ``--quiet``; a warning in any case."""

@@ -51,8 +51,7 @@ def train(
     precision: opt.PrecisionOption = "float32",
     device: opt.DeviceOption = "cpu",
     threads: Annotated[
-        int | None,
-        typer.Option(help="Threads of torch.", show_default="as find a free core"),
+        int | None, typer.Option(help="Threads of torch.", show_default="one a free core")
     ] = None,
     seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,

@@ -17,9 +17,8 @@ from mnistffn.run.files import (
     clear_left_overs,
     finish_renaming,
     hash_file,
-    name_temporary,
     read_json,
-    write_synced,
+    replace_file,
 )
 from mnistffn.run.lock import LOCK, take_lock
 from mnistffn.run.manifest import DATA, MANIFEST, DataRecord, Manifest, StageRecord, read_manifest
@@ -72,12 +71,8 @@ class RunDirectory:
 
     def write_cache(self, write: Callable[[BinaryIO], object]) -> None:
         """Let ``write`` fill the cache, which no stage counts on; do without if that fails."""
-        temporary = name_temporary(self.cache)
-        try:
-            write_synced(temporary, write)
-            temporary.replace(self.cache)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        with suppress(RunDirectoryError):
+            replace_file(self.cache, write)
 
     @contextmanager
     def stage(
@@ -124,7 +119,11 @@ class RunDirectory:
             written = self._commit(name, command, stage, started, data, {})
             if stage.drawings:
                 stage.draw()
-                self._commit(name, command, stage, started, data, written)
+                try:
+                    self._commit(name, command, stage, started, data, written)
+                except RunDirectoryError as error:
+                    msg = f"the pictures are not written ({error}); the results are kept"
+                    warnings.warn(msg, stacklevel=3)
         finally:
             stage.discard()
 

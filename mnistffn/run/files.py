@@ -13,6 +13,7 @@ from mnistffn.errors import RunDirectoryError
 
 SCHEMA = 1  # of every JSON file
 TEMPORARY = ".tmp"
+KEPT = ".search"  # the folder with what is kept of a search
 INTENT = ".renames.json"  # of files that are about to take their places
 LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|jsonl|csv|npz|pt|png|gif)\.\d+\.tmp")
 
@@ -22,12 +23,46 @@ def name_temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
 
 
-def write_synced(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let ``write`` fill a file, and wait until it is on the disk."""
-    with path.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
+def write_beside(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    """Let ``write`` fill a file, wait until it is on the disk, and return its temporary name.
+
+    Raises
+    ------
+    RunDirectoryError
+        The system does not let it, for want of space for example. Nothing is left of it.
+    """
+    temporary = name_temporary(path)
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            msg = f"{path} cannot be written: {error.strerror or error}"
+            raise RunDirectoryError(msg) from error
+        raise
+    return temporary
+
+
+def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let ``write`` fill a file that takes the place of the one before, whole or not at all.
+
+    Raises
+    ------
+    RunDirectoryError
+        As :func:`write_beside` does.
+    """
+    temporary = write_beside(path, write)
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        msg = f"{path} cannot be written: {error.strerror or error}"
+        raise RunDirectoryError(msg) from error
 
 
 def sync_folder(path: Path) -> None:
@@ -42,11 +77,9 @@ def sync_folder(path: Path) -> None:
 
 def clear_left_overs(folder: Path) -> None:
     """Remove what killed processes have left in a folder; files of the user's stay."""
-    for array in folder.glob(".search/*.npy"):
-        with suppress(OSError):
-            array.unlink()
-    for left_over in [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f".search/.*{TEMPORARY}")]:
-        if LEFT_OVER.fullmatch(left_over.name):
+    temporaries = [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f"{KEPT}/.*{TEMPORARY}")]
+    for left_over in [*folder.glob(f"{KEPT}/*.npy"), *temporaries]:
+        if left_over.suffix == ".npy" or LEFT_OVER.fullmatch(left_over.name):
             with suppress(OSError):
                 left_over.unlink(missing_ok=True)
 
@@ -66,9 +99,7 @@ def announce_renaming(folder: Path, files: Sequence[str], dropped: Sequence[str]
     """
     renames = {file: name_temporary(folder / file).name for file in files}
     content = to_json({"renames": renames, "dropped": list(dropped)})
-    temporary = name_temporary(folder / INTENT)
-    write_synced(temporary, lambda file: file.write(content))
-    temporary.replace(folder / INTENT)
+    replace_file(folder / INTENT, lambda file: file.write(content))
     sync_folder(folder)
 
 
@@ -96,10 +127,15 @@ def _read_intent(path: Path) -> tuple[dict[str, str], list[str]]:
         renames, dropped = dict(content["renames"]), list(content["dropped"])
     except (RunDirectoryError, KeyError, TypeError, ValueError):
         return {}, []
-    is_own = {name: Path(str(name)).name == name for name in dropped}
-    if not all(Path(str(name)).name == name for pair in renames.items() for name in pair):
+    dropped = [name for name in dropped if is_plain(name)]
+    if not all(map(is_plain, [*renames, *renames.values()])):
         return {}, []
-    return renames, [name for name in dropped if is_own[name]]
+    return renames, dropped
+
+
+def is_plain(name: Any) -> bool:
+    """Return whether a name is that of a file in the folder itself, not of one elsewhere."""
+    return bool(Path(str(name)).name == name)
 
 
 def hash_file(path: Path) -> str:

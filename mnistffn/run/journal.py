@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Any
 
 from mnistffn.errors import RunDirectoryError
-from mnistffn.run.files import name_temporary, read_json, to_json, write_synced
+from mnistffn.run.files import read_json, replace_file, to_json
 
 
 class Journal:
@@ -40,23 +40,25 @@ class Journal:
         Raises
         ------
         RunDirectoryError
-            What is kept was stopped under other settings: the message names the first that differs.
+            Something is kept that was stopped under other settings: the message names the first that
+            differs.
         """
         wanted = json.loads(json.dumps(dict(settings)))
         found = {} if fresh else self._read_settings()
         is_same = found.get("settings") == wanted
-        if found and not is_same and not found.get("finished"):
+        if not is_same and not found.get("finished", True) and any(self.read()):
             what = describe_difference(found.get("settings"), wanted)
             msg = f"{self.path.parent} keeps another search, which was stopped: {what}; "
             raise RunDirectoryError(msg + "repeat it to go on with that, or start over with --fresh")
         lines = [make_line(entry) for entry in self.read()] if is_same else []
-        self._write(self.path, "".join(lines).encode())
-        self._write(self.settings, to_json({"settings": wanted, "finished": False}))
+        content = "".join(lines).encode()
+        replace_file(self.path, lambda file: file.write(content))
+        self._write_settings(wanted, finished=False)
         return len(lines)
 
     def finish(self) -> None:
         """Note that what the lines were for is done: other settings may take their place."""
-        self._write(self.settings, to_json({**read_json(self.settings), "finished": True}))
+        self._write_settings(self._read_settings()["settings"], finished=True)
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Yield what is kept."""
@@ -97,14 +99,9 @@ class Journal:
     def _read_settings(self) -> dict[str, Any]:
         return read_json(self.settings) if self.settings.exists() else {}
 
-    def _write(self, path: Path, content: bytes) -> None:
-        temporary = name_temporary(path)
-        try:
-            write_synced(temporary, lambda file: file.write(content))
-            temporary.replace(path)
-        except OSError as error:
-            msg = f"{path} cannot be written: {error.strerror or error}"
-            raise RunDirectoryError(msg) from error
+    def _write_settings(self, settings: Mapping[str, Any], *, finished: bool) -> None:
+        content = to_json({"settings": settings, "finished": finished})
+        replace_file(self.settings, lambda file: file.write(content))
 
 
 def make_line(entry: Mapping[str, Any]) -> str:

@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mnistffn.errors import RunDirectoryError
-from mnistffn.run.files import name_temporary, to_json, write_synced
+from mnistffn.run.files import to_json, write_beside
 
 
 @dataclass
@@ -35,12 +34,7 @@ class Stage:
         RunDirectoryError
             The system does not let it, for want of space for example.
         """
-        self.pending[name] = temporary = name_temporary(self.directory / name)
-        try:
-            write_synced(temporary, write)
-        except OSError as error:
-            msg = f"{self.directory / name} cannot be written: {error.strerror or error}"
-            raise RunDirectoryError(msg) from error
+        self.pending[name] = write_beside(self.directory / name, write)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write ``content`` with the schema version in front."""
@@ -71,11 +65,8 @@ class Stage:
 
         for name, draw in self.drawings.items():
             try:
-                picture = render(draw)
-                self.write(name, partial(_write_bytes, picture))
+                self.write(name, partial(_write_bytes, render(draw)))
             except Exception as error:  # a configuration can break matplotlib in any way
-                with suppress(OSError):
-                    self.pending.pop(name, Path()).unlink(missing_ok=True)
                 reason = " ".join(str(error).split())[:200]
                 msg = f"{name} is not drawn ({type(error).__name__}: {reason}); the results are kept"
                 warnings.warn(msg, stacklevel=4)

@@ -1,5 +1,6 @@
 """Random search over layer sizes and dropout, with cross-validation, and successive halving."""
 
+import hashlib
 import json
 import os
 import time
@@ -21,6 +22,7 @@ from mnistffn.errors import DataError, MnistffnError
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.files import KEPT
 from mnistffn.run.journal import Journal
 from mnistffn.run.options import DataOptions
 from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
@@ -32,8 +34,8 @@ from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import LOGARITHMIC, TUNABLE, check_parameters
 from mnistffn.training.recipes import combine, get_recipe
 
-KEPT = ".search"  # the folder in the run directory with what is kept of a search
-COMPUTING = ("mnistffn", "torch", "numpy", "scikit-learn")  # packages that a fit's result depends on
+# Packages that the result of a fit depends on.
+COMPUTING = ("mnistffn", "torch", "skorch", "numpy", "scikit-learn")
 
 
 def random_search(
@@ -211,7 +213,6 @@ def run_search(
         if kept := journal.open(settings, fresh=fresh):
             progress.note(f"{kept} fits are there already, in {folder}")
         result = random_search(X, y, space, options, shape, report, folder)
-        journal.finish()
         if result.n_unfinished:
             done = options.n_trials - result.n_unfinished
             progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")
@@ -223,6 +224,7 @@ def run_search(
         stage.write_json("params.json", summarise(result))
         stage.write_csv("search.csv", *make_table(result))
         stage.write_figure("search.png", draw_search, make_columns(result), LOGARITHMIC)
+    journal.finish()  # all is in its place: before, other settings must not take it
     return result
 
 
@@ -233,7 +235,13 @@ def _list_settings(
     parameters = classifier.get_params(deep=False)
     searched = {*space.distributions(), "on_epoch"}
     return {
-        "data": {"file": data.record.sha256, "reading and split": data.record.fingerprint},
+        "data": {
+            "file": data.record.sha256,
+            "reading and split": data.record.fingerprint,
+            # Two variables of one file may be read alike: what counts is what is trained on.
+            "images": hashlib.sha256(data.X_train.data).hexdigest(),
+            "labels": hashlib.sha256(json.dumps(data.y_train.tolist()).encode()).hexdigest(),
+        },
         "folds": options.n_folds,
         "space": asdict(space),
         "parameters": {name: value for name, value in parameters.items() if name not in searched},

@@ -217,7 +217,7 @@ class _Threads:
         widths = (features, *classifier.hidden, len(data.dataset.classes))
         weights = sum(below * above for below, above in pairwise(widths))
         is_worth_it = choose_batch_size(classifier.batch_size, n) * weights >= WORTH_TWO
-        self.may_change = asked is None and is_worth_it and classifier.device == "cpu"
+        self.may_change = asked is None and is_worth_it
         self.n = asked or (WATCH.look(cpu_count()) if is_worth_it else 1)
         self.used: list[int] = []
 

@@ -340,18 +340,21 @@ def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
         "search": ("--trials", "500", "--epochs", "1000", "--patience", "1000"),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "mnistffn", command, "-r", str(trained_run), *options[command]],
+        [sys.executable, "-c", HEEDING, command, "-r", str(trained_run), *options[command]],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     assert process.stderr
-    while "split:" not in process.stderr.readline():
-        assert process.poll() is None
-    time.sleep(4)
-    os.kill(process.pid, number)
-    os.kill(process.pid, number)  # a second one does no harm
-    _, stderr = process.communicate(timeout=30)
+    try:
+        while "split:" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(4)
+        os.kill(process.pid, number)
+        os.kill(process.pid, number)  # a second one does no harm
+        _, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     assert read_files(trained_run) == before
@@ -375,6 +378,23 @@ def test_matplotlibs_configuration_costs_no_result(
     result = call("train", "-q", "-r", trained_run, *SMALL, **others)
     assert (result.returncode, result.stderr) == (0, "")
     assert (trained_run / "curves.png").stat().st_size > 5000
+
+
+# The program, without what nohup or a shell's background has the tests ignore, and their children too.
+HEEDING = (
+    "import os, signal, sys\n"
+    "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"
+    "    signal.signal(number, signal.SIG_DFL)\n"
+    "os.execv(sys.executable, [sys.executable, '-m', 'mnistffn', *sys.argv[1:]])\n"
+)
+
+
+def test_signals_that_the_caller_ignores_are_ignored(trained_run: Path) -> None:
+    command = f"trap '' HUP; exec {sys.executable} -m mnistffn evaluate -q -r {trained_run}"
+    process = subprocess.Popen(["bash", "-c", command], stdout=subprocess.DEVNULL)
+    time.sleep(1)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(60) == 0
 
 
 def read_files(folder: Path) -> dict[str, bytes]:

@@ -38,3 +38,9 @@ def test_other_settings_take_the_place_of_finished_work(tmp_path: Path) -> None:
     assert journal.open({"folds": 2}, fresh=False) == 1
     journal.finish()
     assert journal.open({"folds": 3}, fresh=False) == 0
+
+
+def test_settings_under_which_nothing_was_finished_bind_nobody(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "fits.jsonl")
+    journal.open({"folds": 2}, fresh=False)
+    assert journal.open({"folds": 3}, fresh=False) == 0

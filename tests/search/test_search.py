@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 
 from mnistffn import FeedForwardClassifier
@@ -228,6 +229,24 @@ def test_more_trials_extend_a_search_and_other_settings_start_another(
         run_search(run, DataOptions(test_size=0.3), other, SearchOptions(3, **small), recorder)
     run_search(run, DataOptions(), SPACE, SearchOptions(3, **small), recorder, fresh=True)
     assert read_results(run) == read_results(fresh)
+
+
+def test_fits_of_other_images_in_the_same_file_are_not_taken(
+    tmp_path: Path, recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "two.mat"
+    half = len(digits.labels) // 2
+    savemat(
+        path,
+        {"A": digits.images[:half], "B": digits.images[half : 2 * half], "y": digits.labels[:half]},
+    )
+    run, small = RunDirectory(tmp_path / "run"), SearchOptions(2, 2, 1, recipe="fast", n_jobs=1)
+    stop_after(1, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        run_search(run, DataOptions(path, images="A"), SPACE, small, recorder)
+    monkeypatch.undo()
+    with pytest.raises(RunDirectoryError, match="data images was"):
+        run_search(run, DataOptions(path, images="B"), SPACE, small, recorder)
 
 
 def is_alive(pid: int) -> bool:
