@@ -207,8 +207,8 @@ class RunDirectory:
         if self._is_locked:
             yield
             return
-        is_new = not self.path.exists()
         try:
+            is_new = not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
             lock = take_lock(self.path)
         except OSError as error:

@@ -241,6 +241,8 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunDirectoryError, match="cannot be written"):
         write(RunDirectory(tmp_path / "file" / "run"), "train", "model.pt", b"")
+    with pytest.raises(RunDirectoryError, match="cannot be written: File name too long"):
+        write(RunDirectory(tmp_path / ("a" * 300)), "train", "model.pt", b"")
 
 
 WRITER = """
