@@ -2,7 +2,7 @@
 
 import sys
 
-from mnistffn import cores
+from mnistffn import machine
 from mnistffn.cli.signals import Stopped, watch_signals
 
 
@@ -10,7 +10,7 @@ def main() -> None:
     """Run the command line; signals are watched before anything is imported that takes its time."""
     try:
         watch_signals()
-        cores.wait_passively()
+        machine.wait_passively()
         from mnistffn.cli.main import app  # noqa: PLC0415
 
         app()

@@ -25,23 +25,24 @@ BASE = {"errors", "progress"}
 WINGS = {
     "errors": set(),
     "progress": set(),
-    "cores": set(),
+    "machine": set(),
     "figures": {"matplotlib", "numpy", "PIL"},
     "data": {"numpy", "scipy", "sklearn"} | BASE,
     "run": {"numpy", "data", "figures"} | BASE,
     "network": {"numpy", "torch"} | BASE,
     "training": {
-        "numpy", "torch", "skorch", "sklearn", "joblib", "cores", "network", "run", "data", "figures",
+        "numpy", "torch", "skorch", "sklearn", "joblib", "machine", "network", "run", "data", "figures",
     } | BASE,
     "inside": {"numpy", "torch", "sklearn", "network", "run", "data", "figures"} | BASE,
     "evaluation": {
         "numpy", "torch", "scipy", "sklearn", "training", "network", "run", "data", "figures",
     } | BASE,
     "search": {
+        "machine",
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "cores", "search", "evaluation", "inside", "training", "network", "run",
+        "typer", "rich", "machine", "search", "evaluation", "inside", "training", "network", "run",
         "data",
     } | BASE,
 }  # fmt: skip

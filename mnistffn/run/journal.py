@@ -2,10 +2,8 @@
 
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 from mnistffn.errors import RunDirectoryError
@@ -13,7 +11,7 @@ from mnistffn.run.files import read_json, replace_file, to_json
 
 
 class Journal:
-    """A file to which several processes append what they have finished.
+    """A file to which is appended what was finished.
 
     A line that a kill has cut off, or that has changed, does not fit its checksum and is passed over.
 
@@ -67,34 +65,19 @@ class Journal:
                 yield from (entry for line in file if (entry := read_line(line)) is not None)
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Keep something: a short line appended to a file arrives whole, whoever else writes."""
-        with self.path.open("a") as file:
-            file.write(make_line(entry))
+        """Keep something: it is there from now on, however this process ends.
 
-    @contextmanager
-    def followed(self, on_entry: Callable[[int, Mapping[str, Any]], None]) -> Iterator[None]:
-        """Hand the entries, and how many there are, to ``on_entry`` as they arrive."""
-        done = Event()
-        watcher = Thread(target=self._follow, args=(done, on_entry), daemon=True)
-        watcher.start()
+        Raises
+        ------
+        RunDirectoryError
+            The system does not let it, for want of space for example.
+        """
         try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
-
-    def _follow(self, done: Event, on_entry: Callable[[int, Mapping[str, Any]], None]) -> None:
-        count = 0
-        with self.path.open("rb") as file:
-            while True:
-                last_round = done.is_set()
-                for line in iter(file.readline, b""):
-                    if (entry := read_line(line)) is not None:
-                        count += 1
-                        on_entry(count, entry)
-                if last_round:
-                    return
-                done.wait(0.2)
+            with self.path.open("a") as file:
+                file.write(make_line(entry))
+        except OSError as error:
+            msg = f"{self.path} cannot be written: {error.strerror or error}"
+            raise RunDirectoryError(msg) from error
 
     def _read_settings(self) -> dict[str, Any]:
         return read_json(self.settings) if self.settings.exists() else {}

@@ -1,27 +1,27 @@
 """What a search will take, foreseen from pilot fits."""
 
-import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from joblib import Parallel, cpu_count, delayed
-from numpy.typing import NDArray
+from joblib import cpu_count
 from sklearn.base import clone
-from sklearn.model_selection import ParameterSampler, StratifiedKFold
+from sklearn.model_selection import ParameterSampler
 
+from mnistffn.machine import read_free_memory, read_memory
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.progress import Progress
 from mnistffn.run.data import open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.options import DataOptions
+from mnistffn.search.fit import Fit, FitData, Outcome
 from mnistffn.search.options import FEWEST_IMAGES, SearchOptions, plan_rounds
-from mnistffn.search.search import make_classifier
+from mnistffn.search.pool import open_carrier
+from mnistffn.search.search import assign_folds, count_jobs, make_classifier
 from mnistffn.search.space import SearchSpace
-from mnistffn.search.trial import Trial, shared_folder
 
 PILOT_EPOCHS = 2  # the first one of a fit is slower: its surplus counts once
 
@@ -51,19 +51,6 @@ class Forecast:
     memory: int
 
 
-class _Pilot(NamedTuple):
-    """What a pilot fit took.
-
-    Seconds before it, in which a process loads what it needs once; of an epoch, and of all else; and
-    bytes that the process has for itself.
-    """
-
-    before: float
-    epoch: float
-    rest: float
-    memory: int
-
-
 @exclusive
 def forecast_search(
     run: RunDirectory,
@@ -88,65 +75,62 @@ def forecast_search(
     """
     start = time.perf_counter() if start is None else start
     run_data = open_run_data(run, data, options.seed, progress)
-    seed = run_data.resolve_seed(options.seed)
-    options = replace(options, seed=seed, n_jobs=options.n_jobs or cpu_count())
+    options = replace(options, seed=run_data.resolve_seed(options.seed))
     X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
     classifier = make_classifier(y, space, options, shape)
     candidates = [
         clone(classifier).set_params(**drawn)
-        for drawn in ParameterSampler(space.distributions(), options.n_trials, random_state=seed)
+        for drawn in ParameterSampler(
+            space.distributions(), options.n_trials, random_state=options.seed
+        )
     ]
     n_classes = len(np.unique(y))
     sizes = [_count_parameters(X.shape[1], c.hidden, n_classes) for c in candidates]
     ends = [int(np.argmin(sizes)), int(np.argmax(sizes))]
-    n_jobs = options.n_jobs or 1
+    n_jobs = count_jobs(options, len(y))
+    n_beside = min(n_jobs, cpu_count())  # more share the cores, and are not started to find that out
     rounds = plan_rounds(options, len(y))
     progress.note(f"pilot fits: {PILOT_EPOCHS} epochs of the smallest and the largest network")
     memory = 0
-    folds = StratifiedKFold(options.n_folds, shuffle=True, random_state=seed)
-    train, test = next(folds.split(y, y))
-    with shared_folder(X, y) as folder, Parallel(n_jobs) as parallel:
-        parallel(delayed(_read_memory)() for _ in range(n_jobs))
-        seconds = time.perf_counter() - start  # until the processes are there, as in the search
-        for n_candidates, n_images in rounds:
-            trials = [Trial(clone(candidates[end]), folder, n_images) for end in ends]
+    with (
+        open_carrier(FitData(X, y, assign_folds(y, options)), n_beside, None) as carry_out,
+        ThreadPoolExecutor(n_beside) as threads,
+    ):
+
+        def run_pilots(end: int, epochs: int, n_images: int | None) -> list[Outcome]:
             # All jobs at the same work, for processes side by side slow each other down.
-            pilots = [
-                parallel(delayed(_fit_pilot)(trial, train, test, y) for _ in range(n_jobs))
-                for trial in trials
-            ]
+            fit = Fit.of(clone(candidates[end]).set_params(max_epochs=epochs), 0, n_images)
+            outcomes = threads.map(carry_out, [fit] * n_beside, [None] * n_beside)
+            return [outcome for outcome in outcomes if outcome]
+
+        # Until the processes are there and have loaded what they need once, as in the search.
+        run_pilots(ends[0], 1, FEWEST_IMAGES)
+        seconds = time.perf_counter() - start
+        for n_candidates, n_images in rounds:
+            pilots = [run_pilots(end, PILOT_EPOCHS, n_images) for end in ends]
             costs = [
-                np.mean([pilot.rest + options.max_epochs * pilot.epoch for pilot in copies])
+                float(np.mean([_foresee(pilot, options.max_epochs) for pilot in copies]))
                 for copies in pilots
             ]
             each = float(np.mean(np.interp(sizes, np.array(sizes)[ends], costs)))
-            seconds += -(-n_candidates * options.n_folds // n_jobs) * each
-            seconds += max(pilot.before for pilot in pilots[0])  # next to nothing in later rounds
+            seconds += -(-n_candidates * options.n_folds // n_beside) * each
             memory = max(memory, *(pilot.memory for copies in pilots for pilot in copies))
-    own = _read_memory()
-    return Forecast(
-        sum(n_candidates for n_candidates, _ in rounds) * options.n_folds,
-        n_jobs,
-        (min(sizes), max(sizes)),
-        seconds,
-        own if n_jobs == 1 else own + n_jobs * memory,
-    )
+    own = read_memory()
+    needed = own if n_jobs == 1 else own + n_jobs * memory
+    free = read_free_memory()
+    if free is not None and needed - own > free:
+        progress.note(
+            f"warning: {needed / 1e9:.1f} GB are needed and {(free + own) / 1e9:.1f} GB are free: "
+            "take fewer --jobs"
+        )
+    n_fits = sum(n_candidates for n_candidates, _ in rounds) * options.n_folds
+    return Forecast(n_fits, n_jobs, (min(sizes), max(sizes)), seconds, needed)
 
 
-def _fit_pilot(
-    trial: Trial, train: NDArray[np.int64], test: NDArray[np.int64], y: NDArray[np.int64]
-) -> _Pilot:
-    start = time.perf_counter()
-    trial.classifier.set_params(max_epochs=1)
-    Trial(trial.classifier, trial.folder, FEWEST_IMAGES).fit(train[:, None], y[train])
-    before = time.perf_counter() - start
-    trial.classifier.set_params(max_epochs=PILOT_EPOCHS)
-    start = time.perf_counter()
-    # Not scored: the journal would hand it to the pilots beside it.
-    trial.fit(train[:, None], y[train]).predict(test[:, None])
-    epochs = [epoch.seconds for epoch in trial.classifier_.history_]
-    rest = time.perf_counter() - start - PILOT_EPOCHS * epochs[-1]
-    return _Pilot(before, epochs[-1], rest, _read_memory(shared=False))
+def _foresee(pilot: Outcome, epochs: int) -> float:
+    """Return the seconds of a fit of many epochs, after one of few."""
+    rest = pilot.seconds + pilot.score_seconds - PILOT_EPOCHS * pilot.epoch_seconds
+    return rest + epochs * pilot.epoch_seconds
 
 
 def _count_parameters(n_features: int, hidden: Sequence[int], n_classes: int) -> int:
@@ -154,19 +138,3 @@ def _count_parameters(n_features: int, hidden: Sequence[int], n_classes: int) ->
     with torch.device("meta"):
         network = FeedForwardNetwork(n_features, hidden, n_classes)
     return sum(tensor.numel() for tensor in network.parameters())
-
-
-def _read_memory(*, shared: bool = True) -> int:
-    """Return the bytes of memory that this process has, of its own or also those that it shares.
-
-    Elsewhere than on Linux, what it has had at the most.
-    """
-    if sys.platform != "linux":
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else 1024 * peak
-    with open("/proc/self/status") as file:
-        lines = dict(line.split(":", 1) for line in file)
-    names = ("RssAnon", "RssFile", "RssShmem") if shared else ("RssAnon",)
-    return 1024 * sum(int(lines[name].split()[0]) for name in names)

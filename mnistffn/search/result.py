@@ -1,7 +1,7 @@
 """What a search found, and its tables."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,10 @@ class Candidate:
         """Standard deviation of the accuracy over the folds."""
         return float(np.std(self.accuracies))
 
+    def describe(self) -> str:
+        """Return the parameters as a message names them."""
+        return ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -57,12 +61,15 @@ class SearchResult:
     recipe : str
     fixed : dict
         Parameters besides the recipe that all candidates share.
+    failures : list of str
+        Which fits came to no result, and why.
     """
 
     candidates: list[Candidate]
     n_unfinished: int
     recipe: str
     fixed: dict[str, Any]
+    failures: list[str] = field(default_factory=list)
 
     @property
     def best(self) -> Candidate:

@@ -2,21 +2,24 @@
 
 import hashlib
 import json
-import os
-import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import cpu_count
+from joblib import cpu_count, parallel_config
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import HalvingRandomSearchCV, RandomizedSearchCV, StratifiedKFold
+from sklearn.model_selection import (
+    HalvingRandomSearchCV,
+    PredefinedSplit,
+    RandomizedSearchCV,
+    StratifiedKFold,
+)
 
 from mnistffn.errors import DataError, MnistffnError
 from mnistffn.progress import Progress
@@ -25,10 +28,12 @@ from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.files import KEPT
 from mnistffn.run.journal import Journal
 from mnistffn.run.options import DataOptions
+from mnistffn.search.fit import Fit, FitData, FitError, Outcome, plain
 from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
+from mnistffn.search.pool import open_carrier
 from mnistffn.search.result import Candidate, SearchResult, make_columns, make_table, summarise
 from mnistffn.search.space import SearchSpace
-from mnistffn.search.trial import CLASSIFIER, Trial, plain, shared_folder
+from mnistffn.search.trial import CLASSIFIER, Fits, Trial
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import LOGARITHMIC, TUNABLE, check_parameters
@@ -37,6 +42,8 @@ from mnistffn.training.recipes import combine, get_recipe
 # Packages that the result of a fit depends on.
 COMPUTING = ("mnistffn", "torch", "skorch", "numpy", "scikit-learn")
 
+TOLD = 5  # lines about fits that failed or diverged
+
 
 def random_search(
     X: NDArray[np.uint8],
@@ -44,8 +51,8 @@ def random_search(
     space: SearchSpace,
     options: SearchOptions,
     image_shape: tuple[int, int] | None = None,
-    on_fit: Callable[[int, Mapping[str, Any]], None] = lambda done, fit: None,
-    folder: Path | None = None,
+    on_fit: Callable[[int, Fit, Outcome | FitError], None] = lambda done, fit, result: None,
+    journal: Journal | None = None,
 ) -> SearchResult:
     """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
 
@@ -55,7 +62,7 @@ def random_search(
 
     Every fit is seeded by the same number and runs on one thread, so that neither the order nor the
     number of processes changes a result. Processes share one copy of the images, and each is started
-    once.
+    once. A fit that raises, or whose process dies twice, is left out together with its candidate.
 
     Parameters
     ----------
@@ -66,9 +73,9 @@ def random_search(
     image_shape : (int, int) or None
         Height and width of the images; None for square ones.
     on_fit : callable
-        Told of every finished fit: how many are done, and the last one's parameters and scores.
-    folder : Path or None
-        Where a journal has been opened that keeps every finished fit; None for a temporary one.
+        Told of every fit that has ended: how many have, the last one, and its outcome or its error.
+    journal : Journal or None
+        Has been opened, and keeps every finished fit; the images are put beside it meanwhile.
 
     Returns
     -------
@@ -79,27 +86,28 @@ def random_search(
     DataError
         A class has fewer images than there are folds.
     MnistffnError
-        Time ran out before one candidate was finished.
+        Every fit failed, or time ran out before one candidate was finished.
     """
     classifier = make_classifier(y, space, options, image_shape)
-    deadline = time.time() + (options.time_limit or np.inf)
-    rows = np.arange(len(y))[:, None]
+    data = FitData(X, y, assign_folds(y, options))
+    folder = journal.path.parent if journal else None
     with (
-        shared_folder(X, y, folder) as shared,
-        shared.journal.followed(on_fit),
+        open_carrier(data, count_jobs(options, len(y)), folder) as carry_out,
         warnings.catch_warnings(),
     ):
-        # Workers would print them raw; fits that diverged are counted instead.
+        # Fits that diverged are counted instead, and those that failed reported.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
-        search = _make_search(
-            Trial(classifier, shared, deadline=deadline, parent=os.getpid()), space, options, len(y)
-        )
-        results = search.fit(rows, y).cv_results_
-        fits = list(shared.journal.read())
+        fits = Fits(carry_out, journal, on_fit, options.time_limit)
+        search = _make_search(Trial(classifier, fits), space, options, data.folds)
+        with parallel_config("threading"):  # each of which waits for a process
+            results = search.fit(data.folds[:, None], y).cv_results_
     searched = list(space.distributions())
-    candidates = _candidates(results, fits, searched, options.n_folds)
+    candidates = _candidates(results, fits, classifier, searched, options.n_folds)
     if not candidates:
+        if fits.failures:
+            msg = f"no candidate was finished: {describe_failure(*fits.failures[0], searched)}"
+            raise MnistffnError(msg)
         msg = f"not one candidate was finished in {options.time_limit:g} s: allow more time"
         raise MnistffnError(msg)
     recipe, fixed = get_recipe(options.recipe), classifier.get_params(deep=False)
@@ -109,7 +117,31 @@ def random_search(
         options.n_trials - len({json.dumps(candidate.parameters) for candidate in candidates}),
         options.recipe,
         {name: fixed[name] for name in differs if name not in searched},
+        [describe_failure(*failure, searched) for failure in fits.failures],
     )
+
+
+def assign_folds(y: NDArray[np.int64], options: SearchOptions) -> NDArray[np.int64]:
+    """Return the number of the fold that each image belongs to, shape (n,): drawn by class."""
+    folds = np.empty(len(y), np.int64)
+    splitter = StratifiedKFold(options.n_folds, shuffle=True, random_state=options.seed or 0)
+    for fold, (_, test) in enumerate(splitter.split(y, y)):
+        folds[test] = fold
+    return folds
+
+
+def count_jobs(options: SearchOptions, n: int) -> int:
+    """Return how many fits of a search of ``n`` images run side by side."""
+    most = max(n_candidates for n_candidates, _ in plan_rounds(options, n)) * options.n_folds
+    return min(options.n_jobs or cpu_count(), most)
+
+
+def describe_failure(fit: Fit, error: FitError, searched: Sequence[str]) -> str:
+    """Return a line that says which fit failed, and why."""
+    tried = ", ".join(f"{name}={fit.parameters[name]}" for name in searched)
+    images = "" if fit.n_images is None else f" of {fit.n_images} images"
+    seed = fit.parameters["random_state"]
+    return f"the fit{images} with {tried}, tested on fold {fit.fold}, seed {seed}: {error}"
 
 
 def make_classifier(
@@ -148,20 +180,19 @@ def make_classifier(
 
 
 def _make_search(
-    trial: Trial, space: SearchSpace, options: SearchOptions, n: int
+    trial: Trial, space: SearchSpace, options: SearchOptions, folds: NDArray[np.int64]
 ) -> RandomizedSearchCV | HalvingRandomSearchCV:
     distributions = {CLASSIFIER + name: values for name, values in space.distributions().items()}
-    seed = options.seed or 0
     common = {
-        "cv": StratifiedKFold(options.n_folds, shuffle=True, random_state=seed),
-        "n_jobs": options.n_jobs,
-        "random_state": seed,
+        "cv": PredefinedSplit(folds),
+        "n_jobs": count_jobs(options, len(folds)),
+        "random_state": options.seed or 0,
         "refit": False,
         "error_score": "raise",
     }
     if options.strategy == "random":
         return RandomizedSearchCV(trial, distributions, n_iter=options.n_trials, **common)
-    rounds = plan_rounds(options, n)
+    rounds = plan_rounds(options, len(folds))
     return HalvingRandomSearchCV(
         trial,
         distributions,
@@ -212,12 +243,11 @@ def run_search(
         settings = _list_settings(run_data, make_classifier(y, space, options, shape), space, options)
         if kept := journal.open(settings, fresh=fresh):
             progress.note(f"{kept} fits are there already, in {folder}")
-        result = random_search(X, y, space, options, shape, report, folder)
+        result = random_search(X, y, space, options, shape, report, journal)
         if result.n_unfinished:
             done = options.n_trials - result.n_unfinished
             progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")
-        if diverged := sum(candidate.diverged > 0 for candidate in result.candidates):
-            progress.note(f"warning: training diverged for {diverged} of {options.n_trials} candidates")
+        _tell_of_trouble(result, progress)
         if result.best.diverged:
             msg = "training diverged even for the best candidate: lower the bounds of the learning rate"
             raise MnistffnError(msg)
@@ -226,6 +256,21 @@ def run_search(
         stage.write_figure("search.png", draw_search, make_columns(result), LOGARITHMIC)
     journal.finish()  # all is in its place: before, other settings must not take it
     return result
+
+
+def _tell_of_trouble(result: SearchResult, progress: Progress) -> None:
+    """Name the fits that failed, and the candidates whose training diverged."""
+    diverged = [candidate for candidate in result.candidates if candidate.diverged]
+    lines = [f"warning: left out: {failure}" for failure in result.failures]
+    lines += [
+        f"warning: training diverged (infinite or NaN loss) with {candidate.describe()}"
+        for candidate in diverged
+    ]
+    for line in lines[:TOLD]:
+        progress.note(line)
+    if len(lines) > TOLD:
+        failed = f"{len(result.failures)} fits failed and {len(diverged)} candidates diverged in all"
+        progress.note(f"warning: {failed}")
 
 
 def _list_settings(
@@ -250,40 +295,43 @@ def _list_settings(
 
 
 class _Reporter:
-    """Turns finished fits into steps of the progress."""
+    """Turns fits that have ended into steps of the progress."""
 
     def __init__(self, progress: Progress, total: int) -> None:
         self.progress, self.total = progress, total
         progress.step(0, total, "first fits under way")
 
-    def __call__(self, done: int, fit: Mapping[str, Any]) -> None:
-        tried = fit["parameters"]
+    def __call__(self, done: int, fit: Fit, result: Outcome | FitError) -> None:
+        tried = fit.parameters
         network = f"hidden {','.join(map(str, tried['hidden']))} dropout {tried['dropout']:.2f}"
-        self.progress.step(
-            done,
-            self.total,
-            f"{network}: {fit['accuracy']:.4f} in {fit['epochs']} epochs",
-        )
+        if isinstance(result, FitError):
+            came_to = "failed"
+        else:
+            came_to = f"{result.accuracy:.4f} in {result.epochs} epochs"
+        self.progress.step(done, self.total, f"{network}: {came_to}")
 
 
 def _candidates(
-    results: Mapping[str, Any], fits: list[dict[str, Any]], searched: list[str], n_folds: int
+    results: Mapping[str, Any],
+    fits: Fits,
+    classifier: FeedForwardClassifier,
+    searched: list[str],
+    n_folds: int,
 ) -> list[Candidate]:
     """Return the candidates of which every fold was finished, the best one first."""
     candidates = []
-    for row, drawn in enumerate(results["params"]):
-        accuracies = tuple(float(results[f"split{fold}_test_score"][row]) for fold in range(n_folds))
-        if not np.isfinite(accuracies).all():
-            continue
-        parameters = {name: plain(drawn[CLASSIFIER + name]) for name in searched}
+    for drawn in results["params"]:
+        given = {name: drawn[CLASSIFIER + name] for name in searched}
         n_images = drawn.get("n_images")
-        own = [
-            fit
-            for fit in fits
-            if fit["n_images"] == n_images and parameters.items() <= fit["parameters"].items()
-        ]
-        diverged, epochs, seconds = (
-            float(np.mean([fit[name] for fit in own])) for name in ("diverged", "epochs", "seconds")
-        )
-        candidates.append(Candidate(parameters, accuracies, diverged, epochs, seconds, n_images))
+        own = clone(classifier).set_params(**given)
+        outcomes = [fits.find(Fit.of(own, fold, n_images)) for fold in range(n_folds)]
+        finished = [outcome for outcome in outcomes if outcome]
+        if len(finished) == n_folds:
+            diverged, epochs, seconds = (
+                float(np.mean([getattr(outcome, name) for outcome in finished]))
+                for name in ("diverged", "epochs", "seconds")
+            )
+            accuracies = tuple(outcome.accuracy for outcome in finished)
+            parameters = {name: plain(value) for name, value in given.items()}
+            candidates.append(Candidate(parameters, accuracies, diverged, epochs, seconds, n_images))
     return sorted(candidates, key=lambda candidate: (-(candidate.n_images or 0), -candidate.mean))

@@ -1,227 +1,124 @@
-"""One fit of a search: trained on images that all processes share, and told of in a log."""
+"""What scikit-learn's searches take for the classifier, and what keeps every fit that they ask for."""
 
-import hashlib
-import json
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from threading import Thread
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from threading import Lock
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, ClassifierMixin
 
-from mnistffn.errors import RunDirectoryError
-from mnistffn.network.tensors import as_float
 from mnistffn.run.journal import Journal
+from mnistffn.search.fit import Fit, FitError, Outcome
 from mnistffn.training.classifier import FeedForwardClassifier
-from mnistffn.training.net import Epoch
 
-SCORED_AT_ONCE = 512  # images; twice as many take 15% longer
 CLASSIFIER = "classifier__"  # what scikit-learn puts before the names of the classifier's parameters
 
 
-@dataclass(frozen=True)
-class SharedFolder:
-    """A folder with the images and labels of a search, and the journal of its fits.
+class Fits:
+    """Carries out the fits that are asked for, each once, and keeps what they came to.
 
-    The arrays are mapped into memory, so that all processes read the same copy of them.
+    Parameters
+    ----------
+    carry_out : callable
+        Takes a fit and its seconds, and returns its outcome, None if the time did not suffice; raises
+        :class:`~mnistffn.search.fit.FitError`.
+    journal : Journal or None
+        Has what was carried out before, and gets what is carried out now.
+    on_fit : callable
+        Told of every fit that has ended: how many have, and its outcome or its error.
+    time_limit : float or None
+        Seconds from now.
 
     Attributes
     ----------
-    path : Path
+    failures : list of (Fit, FitError)
     """
 
-    path: Path
+    def __init__(
+        self,
+        carry_out: Callable[[Fit, float | None], Outcome | None],
+        journal: Journal | None,
+        on_fit: Callable[[int, Fit, Outcome | FitError], None],
+        time_limit: float | None,
+    ) -> None:
+        self.failures: list[tuple[Fit, FitError]] = []
+        self._carry_out, self._journal, self._on_fit = carry_out, journal, on_fit
+        self._deadline = None if time_limit is None else time.monotonic() + time_limit
+        self._lock = Lock()
+        self._outcomes = dict(filter(None, map(_read_entry, journal.read() if journal else ())))
+        self._n_done = 0
 
-    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Return images (n, pixels) and labels (n,)."""
-        # Copy on write, not read-only, which torch does not take; nobody writes.
-        images, labels = (np.load(self.path / f"{name}.npy", "c") for name in ("images", "labels"))
-        return images, labels
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return itself: scikit-learn copies what an estimator is given, and there is one of this."""
+        return self
 
-    @property
-    def journal(self) -> Journal:
-        """What is kept of every fit that has ended."""
-        return Journal(self.path / "fits.jsonl")
+    def find(self, fit: Fit) -> Outcome | None:
+        """Return what a fit came to, None if it has not."""
+        return self._outcomes.get(fit.key)
 
-
-@contextmanager
-def shared_folder(
-    X: NDArray[np.uint8], y: NDArray[np.int64], path: Path | None = None
-) -> Iterator[SharedFolder]:
-    """Yield a folder that holds images (n, pixels) and labels (n,), which are removed afterwards.
-
-    Without a path, it is a temporary one, and its journal begins empty.
-
-    Raises
-    ------
-    RunDirectoryError
-        It cannot be written.
-    """
-    if path is None:
-        with TemporaryDirectory(prefix="mnistffn-") as temporary:
-            Path(temporary, "fits.jsonl").touch()
-            with shared_folder(X, y, Path(temporary)) as folder:
-                yield folder
-        return
-    arrays: dict[Path, NDArray[Any]] = {path / "images.npy": X, path / "labels.npy": y}
-    try:
-        try:
-            for file, array in arrays.items():
-                np.save(file, array)
-        except OSError as error:
-            msg = f"{path} cannot be written: {error.strerror or error}"
-            raise RunDirectoryError(msg) from error
-        yield SharedFolder(path)
-    finally:
-        for file in arrays:
-            with suppress(OSError):
-                file.unlink(missing_ok=True)
+    def carry_out(self, fit: Fit) -> float:
+        """Return the accuracy of a fit, NaN where it failed or time ran out; threads may call it."""
+        result: Outcome | FitError | None = self.find(fit)
+        is_new = result is None
+        if is_new:
+            left = None if self._deadline is None else self._deadline - time.monotonic()
+            try:
+                result = self._carry_out(fit, left)
+            except FitError as error:
+                result = error
+        with self._lock:
+            if result is None:
+                return np.nan
+            if isinstance(result, FitError):
+                self.failures.append((fit, result))
+            elif is_new:
+                self._outcomes[fit.key] = result
+                if self._journal:
+                    self._journal.append(asdict(fit) | asdict(result))
+            self._n_done += 1
+            self._on_fit(self._n_done, fit, result)
+        return np.nan if isinstance(result, FitError) else result.accuracy
 
 
 class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Fits a classifier to rows of shared images, within a time limit.
+    """Stands for a classifier of which only the fold that it is tested on is told.
 
-    scikit-learn's searches take it for the classifier; its ``X`` are the numbers of the rows.
+    Its ``X``, shape (n, 1), are the numbers of the folds that the images belong to. The engine fits it
+    and then scores it; both are done when it is scored, as only then the fold is known.
 
     Parameters
     ----------
     classifier : FeedForwardClassifier
-    folder : SharedFolder
+    fits : Fits
     n_images : int or None
-        Train on so many of the rows only, drawn at random by class; None: on all of them.
-    deadline : float
-        Time (seconds since the epoch) at which training stops, and after which none begins; what was
-        not finished has the score NaN.
-    parent : int or None
-        Number of the process without which a worker process ends; None: it does not.
+        See :class:`~mnistffn.search.fit.Fit`.
     """
 
     def __init__(
         self,
         classifier: FeedForwardClassifier,
-        folder: SharedFolder,
+        fits: Fits,
         n_images: int | None = None,
-        deadline: float = np.inf,
-        parent: int | None = None,
     ) -> None:
         self.classifier = classifier
-        self.folder = folder
+        self.fits = fits
         self.n_images = n_images
-        self.deadline = deadline
-        self.parent = parent
 
     def fit(self, X: NDArray[np.int64], y: NDArray[np.int64]) -> Self:
-        """Train on rows ``X``, shape (n, 1); ``y`` are their labels, as in the folder."""
-        end_with(self.parent)
-        self.classes_ = np.unique(y)
-        self.is_finished_ = False
-        self.fit_ = {
-            "parameters": _describe(self.classifier),
-            "n_images": self.n_images,
-            "rows": hashlib.sha256(X.tobytes()).hexdigest(),
-        }
-        self.kept_ = self._find_kept()
-        if self.kept_ is not None:
-            return self
-        self.classifier_ = clone(self.classifier).set_params(on_epoch=self._check_time)
-        rows = X[:, 0] if self.n_images is None else self._draw(X[:, 0], y, self.n_images)
-        start = time.perf_counter()
-        if time.time() < self.deadline:
-            with suppress(_TimeIsUp):
-                self.classifier_.fit(*self.folder.read(), rows)
-                self.is_finished_ = True
-        self.seconds_ = time.perf_counter() - start
+        """Do nothing yet."""
         return self
 
-    def predict(self, X: NDArray[np.int64]) -> NDArray[Any]:
-        """Return the most probable labels of rows ``X``, shape (n, 1).
-
-        In single precision, which takes half as long as :meth:`FeedForwardClassifier.predict`.
-        """
-        images, _ = self.folder.read()
-        network, classes = self.classifier_.module_, self.classifier_.classes_
-        with torch.inference_mode():
-            chunks = torch.from_numpy(X[:, 0]).split(SCORED_AT_ONCE)
-            units = [network(as_float(torch.from_numpy(images)[rows])).argmax(dim=1) for rows in chunks]
-        return np.asarray(classes[torch.cat(units).numpy()])
-
     def score(self, X: NDArray[np.int64], y: NDArray[np.int64], sample_weight: None = None) -> float:
-        """Return the accuracy, or NaN where time ran out, and keep it in the journal.
-
-        The journal is also how worker processes tell the searching one that a fit has ended.
-        """
-        if self.kept_ is not None:
-            return float(self.kept_["accuracy"])
-        if not self.is_finished_:
-            return np.nan
-        accuracy = float(super().score(X, y))
-        outcome = {
-            "accuracy": accuracy,
-            "diverged": self.classifier_.best_epoch_ == 0,
-            "epochs": len(self.classifier_.history_),
-            "seconds": self.seconds_,
-        }
-        self.folder.journal.append(self.fit_ | outcome)
-        return accuracy
-
-    def _find_kept(self) -> dict[str, Any] | None:
-        """Return what the journal has of this fit."""
-        fit = json.loads(json.dumps(self.fit_)).items()
-        return next((kept for kept in self.folder.journal.read() if fit <= kept.items()), None)
-
-    def _draw(self, rows: NDArray[np.int64], y: NDArray[Any], n: int) -> NDArray[np.int64]:
-        """Return ``n`` of the rows, the classes in proportion, but two of each where there are two."""
-        if n >= len(rows):
-            return rows
-        order = check_random_state(self.classifier.random_state).permutation(len(rows))
-        place = np.empty(len(rows))
-        for label in self.classes_:
-            of_class = y[order] == label
-            count = np.arange(of_class.sum())
-            place[of_class] = np.where(count < 2, count - 2.0, (count + 0.5) / len(count))
-        return np.asarray(rows[order[np.argsort(place, kind="stable")[:n]]])
-
-    def _check_time(self, _: Epoch) -> None:
-        if time.time() >= self.deadline:
-            raise _TimeIsUp
+        """Return the accuracy on the fold that ``X`` is all of, NaN where there is none."""
+        return self.fits.carry_out(Fit.of(self.classifier, int(X[0, 0]), self.n_images))
 
 
-@cache
-def end_with(parent: int | None) -> None:
-    """Let this process, if it is a worker, end within a second after its parent, however that ended."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    if parent is not None and os.getpid() != parent:
-        Thread(target=watch, daemon=True).start()
-
-
-class _TimeIsUp(Exception):
-    """Ends a fit from within."""
-
-
-def _describe(classifier: FeedForwardClassifier) -> dict[str, Any]:
-    """Return a classifier's parameters as plain values that JSON can hold."""
-    parameters = classifier.get_params(deep=False)
-    del parameters["on_epoch"]
-    return {name: plain(value) for name, value in parameters.items()}
-
-
-def plain(value: Any) -> Any:
-    """Return NumPy scalars as Python's, and tuples as lists."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return list(value) if isinstance(value, tuple) else value
+def _read_entry(entry: Mapping[str, Any]) -> tuple[str, Outcome] | None:
+    """Return a fit's key and its outcome, None for an entry that is something else."""
+    outcome = Outcome.read(entry)
+    if outcome is None or not {"parameters", "fold", "n_images"} <= entry.keys():
+        return None
+    return Fit(entry["parameters"], entry["fold"], entry["n_images"]).key, outcome

@@ -11,8 +11,8 @@ import torch
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from mnistffn.cores import WATCH
 from mnistffn.errors import MnistffnError, RunDirectoryError, UsageError
+from mnistffn.machine import WATCH
 from mnistffn.network.seeding import seeded
 from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.progress import Progress

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from mnistffn.cores import CoreWatch, wait_passively
+from mnistffn.machine import CoreWatch, wait_passively
 
 
 @pytest.mark.parametrize(
