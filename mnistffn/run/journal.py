@@ -59,10 +59,20 @@ class Journal:
         self._write_settings(self._read_settings()["settings"], finished=True)
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Yield what is kept."""
-        if self.path.exists():
-            with self.path.open("rb") as file:
-                yield from (entry for line in file if (entry := read_line(line)) is not None)
+        """Yield what is kept.
+
+        Raises
+        ------
+        RunDirectoryError
+            The file cannot be read.
+        """
+        try:
+            if self.path.exists():
+                with self.path.open("rb") as file:
+                    yield from (entry for line in file if (entry := read_line(line)) is not None)
+        except OSError as error:
+            msg = f"{self.path} cannot be read: {error.strerror or error}"
+            raise RunDirectoryError(msg) from error
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Keep something: it is there from now on, however this process ends.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -187,6 +188,15 @@ def carry_out(fit: Fit, data: FitData, seconds: float | None = None) -> Outcome 
         float(classifier.history_[-1].seconds),
         time.perf_counter() - trained,
         read_memory(shared=False),
+    )
+
+
+@cache
+def warm_up() -> None:
+    """Train on next to nothing, so that what torch loads at its first step is no fit's time."""
+    classes = np.arange(4) % 2
+    FeedForwardClassifier((2,), max_epochs=1, validation_fraction=0.0).fit(
+        np.zeros((4, 4), np.uint8), classes
     )
 
 

@@ -20,7 +20,7 @@ from mnistffn.run.options import DataOptions
 from mnistffn.search.fit import Fit, FitData, Outcome
 from mnistffn.search.options import FEWEST_IMAGES, SearchOptions, plan_rounds
 from mnistffn.search.pool import open_carrier
-from mnistffn.search.search import assign_folds, count_jobs, make_classifier
+from mnistffn.search.random_search import assign_folds, count_jobs, make_classifier
 from mnistffn.search.space import SearchSpace
 
 PILOT_EPOCHS = 2  # the first one of a fit is slower: its surplus counts once
@@ -93,8 +93,8 @@ def forecast_search(
     progress.note(f"pilot fits: {PILOT_EPOCHS} epochs of the smallest and the largest network")
     memory = 0
     with (
-        open_carrier(FitData(X, y, assign_folds(y, options)), n_beside, None) as carry_out,
         ThreadPoolExecutor(n_beside) as threads,
+        open_carrier(FitData(X, y, assign_folds(y, options)), n_beside, None) as carry_out,
     ):
 
         def run_pilots(end: int, epochs: int, n_images: int | None) -> list[Outcome]:

@@ -17,7 +17,7 @@ from threading import Lock
 from typing import Any, Self
 
 from mnistffn.errors import MnistffnError, RunDirectoryError
-from mnistffn.search.fit import Fit, FitData, FitError, Outcome, carry_out
+from mnistffn.search.fit import Fit, FitData, FitError, Outcome, carry_out, warm_up
 
 Carrier = Callable[[Fit, float | None], Outcome | None]
 
@@ -44,6 +44,7 @@ def open_carrier(data: FitData, n_jobs: int, folder: Path | None) -> Iterator[Ca
         The folder cannot be written.
     """
     if n_jobs == 1:
+        warm_up()
         yield partial(_carry_out_here, data)
     elif folder is None:
         with (

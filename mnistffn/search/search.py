@@ -1,209 +1,33 @@
-"""Random search over layer sizes and dropout, with cross-validation, and successive halving."""
+"""The search's work: candidates tried on the training part of a run's data, best ones first."""
 
 import hashlib
 import json
-import warnings
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-from joblib import cpu_count, parallel_config
-from numpy.typing import NDArray
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import (
-    HalvingRandomSearchCV,
-    PredefinedSplit,
-    RandomizedSearchCV,
-    StratifiedKFold,
-)
+from joblib import cpu_count
 
-from mnistffn.errors import DataError, MnistffnError
+from mnistffn.errors import MnistffnError
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.files import KEPT
 from mnistffn.run.journal import Journal
 from mnistffn.run.options import DataOptions
-from mnistffn.search.fit import Fit, FitData, FitError, Outcome, plain
-from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
-from mnistffn.search.pool import open_carrier
-from mnistffn.search.result import Candidate, SearchResult, make_columns, make_table, summarise
+from mnistffn.search.fit import Fit, FitError, Outcome
+from mnistffn.search.options import SearchOptions, plan_rounds
+from mnistffn.search.random_search import make_classifier, random_search
+from mnistffn.search.result import SearchResult, make_columns, make_table, summarise
 from mnistffn.search.space import SearchSpace
-from mnistffn.search.trial import CLASSIFIER, Fits, Trial
 from mnistffn.training.classifier import FeedForwardClassifier
-from mnistffn.training.device import check_precision, resolve_device
-from mnistffn.training.parameters import LOGARITHMIC, TUNABLE, check_parameters
-from mnistffn.training.recipes import combine, get_recipe
+from mnistffn.training.device import resolve_device
+from mnistffn.training.parameters import LOGARITHMIC
 
 # Packages that the result of a fit depends on.
 COMPUTING = ("mnistffn", "torch", "skorch", "numpy", "scikit-learn")
 
 TOLD = 5  # lines about fits that failed or diverged
-
-
-def random_search(
-    X: NDArray[np.uint8],
-    y: NDArray[np.int64],
-    space: SearchSpace,
-    options: SearchOptions,
-    image_shape: tuple[int, int] | None = None,
-    on_fit: Callable[[int, Fit, Outcome | FitError], None] = lambda done, fit, result: None,
-    journal: Journal | None = None,
-) -> SearchResult:
-    """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
-
-    With ``halving``, all are trained on a small part of the images, the best quarter on four times as
-    many, and so on to a quarter of them: successive halving (Jamieson and Talwalkar, 2016), on the same
-    candidates. They are tested on whole folds: on fewer images the winner was worse.
-
-    Every fit is seeded by the same number and runs on one thread, so that neither the order nor the
-    number of processes changes a result. Processes share one copy of the images, and each is started
-    once. A fit that raises, or whose process dies twice, is left out together with its candidate.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, pixels), uint8
-    y : ndarray of shape (n,), int64
-    space : SearchSpace
-    options : SearchOptions
-    image_shape : (int, int) or None
-        Height and width of the images; None for square ones.
-    on_fit : callable
-        Told of every fit that has ended: how many have, the last one, and its outcome or its error.
-    journal : Journal or None
-        Has been opened, and keeps every finished fit; the images are put beside it meanwhile.
-
-    Returns
-    -------
-    SearchResult
-
-    Raises
-    ------
-    DataError
-        A class has fewer images than there are folds.
-    MnistffnError
-        Every fit failed, or time ran out before one candidate was finished.
-    """
-    classifier = make_classifier(y, space, options, image_shape)
-    data = FitData(X, y, assign_folds(y, options))
-    folder = journal.path.parent if journal else None
-    with (
-        open_carrier(data, count_jobs(options, len(y)), folder) as carry_out,
-        warnings.catch_warnings(),
-    ):
-        # Fits that diverged are counted instead, and those that failed reported.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
-        fits = Fits(carry_out, journal, on_fit, options.time_limit)
-        search = _make_search(Trial(classifier, fits), space, options, data.folds)
-        with parallel_config("threading"):  # each of which waits for a process
-            results = search.fit(data.folds[:, None], y).cv_results_
-    searched = list(space.distributions())
-    candidates = _candidates(results, fits, classifier, searched, options.n_folds)
-    if not candidates:
-        if fits.failures:
-            msg = f"no candidate was finished: {describe_failure(*fits.failures[0], searched)}"
-            raise MnistffnError(msg)
-        msg = f"not one candidate was finished in {options.time_limit:g} s: allow more time"
-        raise MnistffnError(msg)
-    recipe, fixed = get_recipe(options.recipe), classifier.get_params(deep=False)
-    differs = [name for name in TUNABLE if fixed[name] != recipe[name]]
-    return SearchResult(
-        candidates,
-        options.n_trials - len({json.dumps(candidate.parameters) for candidate in candidates}),
-        options.recipe,
-        {name: fixed[name] for name in differs if name not in searched},
-        [describe_failure(*failure, searched) for failure in fits.failures],
-    )
-
-
-def assign_folds(y: NDArray[np.int64], options: SearchOptions) -> NDArray[np.int64]:
-    """Return the number of the fold that each image belongs to, shape (n,): drawn by class."""
-    folds = np.empty(len(y), np.int64)
-    splitter = StratifiedKFold(options.n_folds, shuffle=True, random_state=options.seed or 0)
-    for fold, (_, test) in enumerate(splitter.split(y, y)):
-        folds[test] = fold
-    return folds
-
-
-def count_jobs(options: SearchOptions, n: int) -> int:
-    """Return how many fits of a search of ``n`` images run side by side."""
-    most = max(n_candidates for n_candidates, _ in plan_rounds(options, n)) * options.n_folds
-    return min(options.n_jobs or cpu_count(), most)
-
-
-def describe_failure(fit: Fit, error: FitError, searched: Sequence[str]) -> str:
-    """Return a line that says which fit failed, and why."""
-    tried = ", ".join(f"{name}={fit.parameters[name]}" for name in searched)
-    images = "" if fit.n_images is None else f" of {fit.n_images} images"
-    seed = fit.parameters["random_state"]
-    return f"the fit{images} with {tried}, tested on fold {fit.fold}, seed {seed}: {error}"
-
-
-def make_classifier(
-    y: NDArray[np.int64],
-    space: SearchSpace,
-    options: SearchOptions,
-    image_shape: tuple[int, int] | None,
-) -> FeedForwardClassifier:
-    """Return the classifier that candidates differ from in the searched parameters only.
-
-    Raises
-    ------
-    DataError
-        A class has fewer images than there are folds.
-    UsageError
-        A parameter is out of its range, or the device is not there.
-    """
-    classes, counts = np.unique(y, return_counts=True)
-    if counts.min() < options.n_folds:
-        rarest = classes[counts.argmin()]
-        msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
-        raise DataError(msg)
-    parameters = combine(get_recipe(options.recipe), options.parameters)
-    schedules = [parameters["schedule"], *space.further.get("schedule", [])]
-    if not parameters["patience"] and "plateau" not in schedules:
-        parameters["validation_fraction"] = 0.0  # nobody would look at it
-    parameters |= {"max_epochs": options.max_epochs, "image_shape": image_shape}
-    parameters |= {"precision": options.precision, "device": options.device}
-    classifier = FeedForwardClassifier(**parameters, n_threads=1, random_state=options.seed or 0)
-    check_parameters(classifier.get_params(deep=False))
-    check_precision(options.precision, resolve_device(options.device))
-    for name, values in space.further.items():
-        for value in values:
-            check_parameters(classifier.get_params(deep=False) | {name: value})
-    return classifier
-
-
-def _make_search(
-    trial: Trial, space: SearchSpace, options: SearchOptions, folds: NDArray[np.int64]
-) -> RandomizedSearchCV | HalvingRandomSearchCV:
-    distributions = {CLASSIFIER + name: values for name, values in space.distributions().items()}
-    common = {
-        "cv": PredefinedSplit(folds),
-        "n_jobs": count_jobs(options, len(folds)),
-        "random_state": options.seed or 0,
-        "refit": False,
-        "error_score": "raise",
-    }
-    if options.strategy == "random":
-        return RandomizedSearchCV(trial, distributions, n_iter=options.n_trials, **common)
-    rounds = plan_rounds(options, len(folds))
-    return HalvingRandomSearchCV(
-        trial,
-        distributions,
-        n_candidates=options.n_trials,
-        factor=FACTOR,
-        resource="n_images",
-        min_resources=rounds[0][1],
-        max_resources=rounds[-1][1],
-        return_train_score=False,
-        **common,
-    )
 
 
 @exclusive
@@ -309,29 +133,3 @@ class _Reporter:
         else:
             came_to = f"{result.accuracy:.4f} in {result.epochs} epochs"
         self.progress.step(done, self.total, f"{network}: {came_to}")
-
-
-def _candidates(
-    results: Mapping[str, Any],
-    fits: Fits,
-    classifier: FeedForwardClassifier,
-    searched: list[str],
-    n_folds: int,
-) -> list[Candidate]:
-    """Return the candidates of which every fold was finished, the best one first."""
-    candidates = []
-    for drawn in results["params"]:
-        given = {name: drawn[CLASSIFIER + name] for name in searched}
-        n_images = drawn.get("n_images")
-        own = clone(classifier).set_params(**given)
-        outcomes = [fits.find(Fit.of(own, fold, n_images)) for fold in range(n_folds)]
-        finished = [outcome for outcome in outcomes if outcome]
-        if len(finished) == n_folds:
-            diverged, epochs, seconds = (
-                float(np.mean([getattr(outcome, name) for outcome in finished]))
-                for name in ("diverged", "epochs", "seconds")
-            )
-            accuracies = tuple(outcome.accuracy for outcome in finished)
-            parameters = {name: plain(value) for name, value in given.items()}
-            candidates.append(Candidate(parameters, accuracies, diverged, epochs, seconds, n_images))
-    return sorted(candidates, key=lambda candidate: (-(candidate.n_images or 0), -candidate.mean))

@@ -3,8 +3,8 @@
     python -m mnistffn.search.worker FOLDER
 
 Each line of either is JSON. A line in is a fit and its seconds, a line out its outcome, null if the
-time did not suffice, or what it raised; the first line out says that all is loaded. The worker ends with
-its input, and so with the process that has started it, however that ends.
+time did not suffice, or what it raised; the first line out says that all is loaded. The worker ends
+with its input, and so with the process that has started it, however that ends.
 """
 
 import json
@@ -27,7 +27,7 @@ def main() -> None:
     import warnings
     from dataclasses import asdict
 
-    from mnistffn.search.fit import Fit, FitData, carry_out
+    from mnistffn.search.fit import Fit, FitData, carry_out, warm_up
 
     warnings.simplefilter("ignore")
     data = FitData.load(Path(sys.argv[1]))
@@ -36,6 +36,7 @@ def main() -> None:
         answers.write(json.dumps(content) + "\n")
         answers.flush()
 
+    warm_up()
     answer("ready")
     for request in requests:
         try:

@@ -35,7 +35,7 @@ from torch import nn
 from mnistffn.data import load_dataset
 from mnistffn.data.split import split_labels
 from mnistffn.search.options import SearchOptions
-from mnistffn.search.search import random_search
+from mnistffn.search.random_search import random_search
 from mnistffn.search.space import SearchSpace
 from mnistffn.training.device import has_bfloat16
 

@@ -1,7 +1,4 @@
 import csv
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,10 +12,11 @@ from mnistffn.data import builtin_digits
 from mnistffn.errors import DataError, MnistffnError, RunDirectoryError, UsageError
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.options import DataOptions
+from mnistffn.search.fit import carry_out
 from mnistffn.search.options import SearchOptions, plan_rounds
-from mnistffn.search.search import random_search, run_search
+from mnistffn.search.random_search import random_search
+from mnistffn.search.search import run_search
 from mnistffn.search.space import SearchSpace
-from mnistffn.search.trial import Trial
 from mnistffn.training.recipes import RECIPES
 
 digits = builtin_digits()
@@ -47,10 +45,14 @@ def test_results_do_not_depend_on_the_number_of_processes(strategy: str) -> None
 def test_every_fit_is_told_and_the_best_candidate_comes_first() -> None:
     told = []
     result = random_search(
-        X, y, SPACE, SearchOptions(**SMALL), on_fit=lambda done, fit: told.append((done, fit))
+        X,
+        y,
+        SPACE,
+        SearchOptions(**SMALL),
+        on_fit=lambda done, _, outcome: told.append((done, outcome)),
     )
     assert [done for done, _ in told] == [1, 2, 3, 4, 5, 6]
-    accuracies = sorted(fit["accuracy"] for _, fit in told)
+    accuracies = sorted(outcome.accuracy for _, outcome in told)
     assert accuracies == sorted(a for candidate in result.candidates for a in candidate.accuracies)
     assert result.best.mean == max(candidate.mean for candidate in result.candidates)
     assert len({tuple(candidate.parameters["hidden"]) for candidate in result.candidates}) > 1
@@ -80,9 +82,9 @@ def test_halving_gives_the_best_quarter_four_times_as_many_images() -> None:
     options = SearchOptions(9, 2, 8, recipe="fast", strategy="halving")
     images, labels = digits.flat[:1600], digits.labels[:1600]
     told = []
-    result = random_search(images, labels, SPACE, options, on_fit=lambda done, fit: told.append(fit))
+    result = random_search(images, labels, SPACE, options, on_fit=lambda _, fit, __: told.append(fit))
     assert plan_rounds(options, len(labels)) == [(9, 100), (3, 400)]
-    assert [fit["n_images"] for fit in told] == [100] * 18 + [400] * 6
+    assert [fit.n_images for fit in told] == [100] * 18 + [400] * 6
     first = [c for c in result.candidates if c.n_images == 100]
     last = [c for c in result.candidates if c.n_images == 400]
     assert result.candidates == last + first
@@ -161,15 +163,15 @@ def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorde
 
 def stop_after(n_fits: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a search in this process end like one that is interrupted, after some fits."""
-    score, left = Trial.score, [n_fits]
+    left = [n_fits]
 
-    def interrupted(trial: Trial, *others: object) -> float:
+    def interrupted(*args: object) -> object:
         left[0] -= 1
         if left[0] < 0:
             raise KeyboardInterrupt
-        return score(trial, *others)
+        return carry_out(*args)
 
-    monkeypatch.setattr(Trial, "score", interrupted)
+    monkeypatch.setattr("mnistffn.search.pool.carry_out", interrupted)
 
 
 def read_results(run: RunDirectory) -> tuple[dict[str, object], list[list[str]]]:
@@ -247,32 +249,3 @@ def test_fits_of_other_images_in_the_same_file_are_not_taken(
     monkeypatch.undo()
     with pytest.raises(RunDirectoryError, match="data images was"):
         run_search(run, DataOptions(path, images="B"), SPACE, small, recorder)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def test_workers_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
-    command = ["search", "-n", "50", "-k", "2", "-j", "2", "--epochs", "100000", "-r", tmp_path]
-    process = subprocess.Popen([sys.executable, "-m", "mnistffn", *map(str, command)])
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    if not children.exists():
-        process.kill()
-        pytest.skip("the system does not tell a process's children")
-    fits = tmp_path / ".search" / "images.npy"
-    while not fits.exists():
-        time.sleep(0.1)
-    time.sleep(12)  # until the workers are at their first fits
-    workers = [int(pid) for pid in children.read_text().split()]
-    assert len(workers) >= 2
-    process.kill()
-    process.wait()
-    end = time.monotonic() + 5
-    while any(map(is_alive, workers)) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not any(map(is_alive, workers))

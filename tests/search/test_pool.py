@@ -1,0 +1,150 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnistffn import FeedForwardClassifier
+from mnistffn.data import builtin_digits
+from mnistffn.errors import MnistffnError, RunDirectoryError
+from mnistffn.run.journal import Journal
+from mnistffn.search.fit import Fit, FitData, FitError, carry_out
+from mnistffn.search.options import SearchOptions
+from mnistffn.search.pool import WorkerPool, is_alive, open_carrier
+from mnistffn.search.random_search import random_search
+from mnistffn.search.space import SearchSpace
+
+digits = builtin_digits()
+X, y = digits.flat[:600], digits.labels[:600]
+data = FitData(X, y, np.arange(600) % 2)
+SPACE = SearchSpace((4, 12), 2, (0.0, 0.3))
+SMALL = {"n_trials": 4, "n_folds": 2, "max_epochs": 10, "recipe": "fast"}
+short = Fit.of(FeedForwardClassifier((8,), max_epochs=2, n_threads=1, random_state=0), 0)
+endless = Fit.of(FeedForwardClassifier((8,), max_epochs=10**6, n_threads=1), 0)
+
+
+def list_workers(pid: int) -> list[int]:
+    """Return the worker processes that the threads of a process have started."""
+    threads = Path(f"/proc/{pid}/task")
+    if not (threads / str(pid) / "children").exists():
+        pytest.skip("the system does not tell a process's children")
+    workers = []
+    for children in threads.glob("*/children"):
+        for child in children.read_text().split():
+            with suppress(OSError):
+                if b"mnistffn.search.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    workers.append(int(child))
+    return workers
+
+
+def wait_for(holds: object, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert holds()
+
+
+def test_a_search_whose_workers_are_killed_finds_the_same() -> None:
+    alone = random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=1))
+    killed = []
+
+    def kill_one(done: int, *_: object) -> None:
+        if done in (1, 4):
+            killed.append(list_workers(os.getpid())[0])
+            os.kill(killed[-1], signal.SIGKILL)
+
+    found = random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=2), on_fit=kill_one)
+    assert len(set(killed)) == 2
+    assert [c.accuracies for c in found.candidates] == [c.accuracies for c in alone.candidates]
+    assert not found.failures
+
+
+def test_a_fit_whose_worker_dies_is_tried_once_more_alone_and_then_given_up(tmp_path: Path) -> None:
+    data.save(tmp_path)
+    with ThreadPoolExecutor(2) as threads, WorkerPool(2, tmp_path) as pool:
+        fit = threads.submit(pool.carry_out, endless)
+        first = list_workers(os.getpid())
+        expected = carry_out(short, data)
+        assert pool.carry_out(short).accuracy == expected.accuracy
+        time.sleep(0.5)
+        for pid in first:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: len(set(list_workers(os.getpid())) - set(first)) == 2)
+        beside = threads.submit(pool.carry_out, short)
+        time.sleep(6)  # ample for a short fit, if it had not to wait
+        assert not beside.done()
+        for pid in list_workers(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(FitError, match="died twice, .* no other beside it: SIGKILL"):
+            fit.result(timeout=60)
+        assert beside.result(timeout=60).accuracy == expected.accuracy
+        workers = list_workers(os.getpid())
+    assert not any(map(is_alive, workers))
+
+
+def test_fits_that_raise_are_left_out_and_told() -> None:
+    space = SearchSpace((4, 12), 2, (0.0, 0.3), {"augment": [True, False]})
+    no_images = X[:, :63]  # which nothing can be distorted in
+    options = SearchOptions(**SMALL, n_jobs=2)
+    found = random_search(no_images, y, space, options)
+    assert {candidate.parameters["augment"] for candidate in found.candidates} == {False}
+    assert found.n_unfinished == 4 - len(found.candidates)
+    assert len(found.failures) == 2 * found.n_unfinished
+    for failure in found.failures:
+        assert "augment=True" in failure
+        assert "seed 0: UsageError: augment=True needs images" in failure
+    augmented = SearchOptions(**SMALL | {"recipe": "default"}, n_jobs=1)
+    with pytest.raises(MnistffnError, match=r"no candidate was finished: the fit with hidden=\["):
+        random_search(no_images, y, SPACE, augmented)
+
+
+def test_workers_that_cannot_start_end_the_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('this torch is broken')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MnistffnError, match="cannot start: exit code 1 .*this torch is broken"):
+        random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=2))
+
+
+def test_a_journal_that_cannot_be_written_ends_the_search(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "fits.jsonl")
+    journal.path.mkdir()
+    with pytest.raises(RunDirectoryError, match=r"fits\.jsonl cannot be (read|written)"):
+        random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=2), journal=journal)
+
+
+def test_a_folder_of_a_process_that_was_killed_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    theirs, ours, other = (
+        tmp_path / name
+        for name in (f"mnistffn-{dead.pid}-x", f"mnistffn-{os.getpid()}-y", "mnistffn-data-z")
+    )
+    for folder in (theirs, ours, other):
+        folder.mkdir()
+    with open_carrier(data, 2, None) as carrier:
+        assert carrier(short, None).accuracy == carry_out(short, data).accuracy
+        assert len(list(tmp_path.iterdir())) == 3
+    assert sorted(tmp_path.iterdir()) == sorted([ours, other])
+
+
+def test_workers_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
+    command = ["search", "-n", "50", "-k", "2", "-j", "2", "--epochs", "100000", "-r", tmp_path]
+    process = subprocess.Popen([sys.executable, "-m", "mnistffn", *map(str, command)])
+    wait_for(lambda: len(list_workers(process.pid)) == 2, 60)
+    time.sleep(5)  # until they are at their first fits
+    workers = list_workers(process.pid)
+    assert len(workers) == 2
+    process.kill()
+    process.wait()
+    wait_for(lambda: not any(map(is_alive, workers)), 5)
