@@ -23,6 +23,7 @@ Carrier = Callable[[Fit, float | None], Outcome | None]
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 TEMPORARY = "mnistffn-"  # and the number of the process, for folders
+STARTS = 5  # of workers that die before they have begun with a fit
 TOLD = 300  # characters of a dead worker's last words
 
 
@@ -177,10 +178,15 @@ class WorkerPool:
 
     def _ask(self, worker: "_Worker", request: dict[str, Any]) -> Any:
         """Return a worker's answer, and let it or its successor be idle again."""
+        for _ in range(STARTS):
+            if worker.send(request):
+                break
+            worker = self._replace(worker)  # it died while it was idle, and of no fit
+        else:
+            msg = "worker processes are killed as they start: take fewer --jobs"
+            raise MnistffnError(msg)
         try:
-            if worker.is_dead():  # since its last fit: it is not this one that has killed it
-                worker = self._replace(worker)
-            answer = worker.ask(request)
+            answer = worker.receive()
         except _WorkerDied:
             self._idle.put(self._replace(worker))
             raise
@@ -232,32 +238,35 @@ class _Worker:
         self.requests, self.answers = self.process.stdin, self.process.stdout
         self.is_ready = False
 
-    def is_dead(self) -> bool:
-        """Return whether the process has ended after it had been ready."""
-        return self.is_ready and self.process.poll() is not None
-
-    def ask(self, request: dict[str, Any]) -> Any:
-        """Send a request, and wait for the answer.
+    def send(self, request: dict[str, Any]) -> bool:
+        """Send a request, and return whether the process has begun with it.
 
         Raises
         ------
         MnistffnError
-            The process has ended, of itself, before it was ready: so will all others.
-        _WorkerDied
-            It has ended.
+            It has ended, of itself, before it was ready: so will all others.
         """
         if not self.is_ready and self._read_line() is None:
-            died = self._describe_death()
-            if self.process.returncode > 0:
-                msg = f"a worker process cannot start: {died}"
+            if self.process.wait() > 0:
+                msg = f"a worker process cannot start: {self._describe_death()}"
                 raise MnistffnError(msg)
-            raise _WorkerDied(died)
+            return False
         self.is_ready = True
         try:
             self.requests.write(json.dumps(request).encode() + b"\n")
             self.requests.flush()
         except OSError:
-            raise _WorkerDied(self._describe_death()) from None
+            return False
+        return self._read_line() is not None
+
+    def receive(self) -> Any:
+        """Wait for the answer to the request that was sent.
+
+        Raises
+        ------
+        _WorkerDied
+            The process has ended.
+        """
         if (line := self._read_line()) is None:
             raise _WorkerDied(self._describe_death())
         return json.loads(line)

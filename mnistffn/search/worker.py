@@ -3,8 +3,9 @@
     python -m mnistffn.search.worker FOLDER
 
 Each line of either is JSON. A line in is a fit and its seconds, a line out its outcome, null if the
-time did not suffice, or what it raised; the first line out says that all is loaded. The worker ends
-with its input, and so with the process that has started it, however that ends.
+time did not suffice, or what it raised, and before it one that says that it has begun. The first line
+out says that all is loaded. The worker ends with its input, and so with the process that has started
+it, however that ends.
 """
 
 import json
@@ -39,6 +40,7 @@ def main() -> None:
     warm_up()
     answer("ready")
     for request in requests:
+        answer("begun")
         try:
             outcome = carry_out(Fit(**request["fit"]), data, request["seconds"])
         except Exception as error:

@@ -78,7 +78,7 @@ def test_a_fit_whose_worker_dies_is_tried_once_more_alone_and_then_given_up(tmp_
         wait_for(lambda: len(set(list_workers(os.getpid())) - set(first)) == 2)
         beside = threads.submit(pool.carry_out, short)
         time.sleep(6)  # ample for a short fit, if it had not to wait
-        assert not beside.done()
+        assert not beside.done(), fit
         for pid in list_workers(os.getpid()):
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(FitError, match="died twice, .* no other beside it: SIGKILL"):
