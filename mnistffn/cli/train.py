@@ -53,6 +53,9 @@ def train(
     threads: Annotated[
         int | None, typer.Option(help="Threads of torch.", show_default="one a free core")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start over, and forget a training that was stopped.")
+    ] = False,
     seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
     groups: opt.GroupsOption = None,
@@ -85,7 +88,7 @@ def train(
         from mnistffn.training.train import TrainOptions, run_train
 
         chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)
-        result = run_train(terminal.run, opt.take_data(context), chosen, terminal)
+        result = run_train(terminal.run, opt.take_data(context), chosen, terminal, fresh=fresh)
         terminal.show(_describe(result))
         terminal.finish("train", _summarise(result), "evaluate", "fields", "maximize")
 

@@ -13,7 +13,7 @@ from mnistffn.errors import RunDirectoryError
 
 SCHEMA = 1  # of every JSON file
 TEMPORARY = ".tmp"
-KEPT = ".search"  # the folder with what is kept of a search
+SEARCHING, TRAINING = ".search", ".train"  # folders with what is kept of a command under way
 INTENT = ".renames.json"  # of files that are about to take their places
 LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|jsonl|csv|npz|pt|png|gif)\.\d+\.tmp")
 
@@ -77,8 +77,9 @@ def sync_folder(path: Path) -> None:
 
 def clear_left_overs(folder: Path) -> None:
     """Remove what killed processes have left in a folder; files of the user's stay."""
-    temporaries = [*folder.glob(f".*{TEMPORARY}"), *folder.glob(f"{KEPT}/.*{TEMPORARY}")]
-    for left_over in [*folder.glob(f"{KEPT}/*.npy"), *temporaries]:
+    places = (folder, folder / SEARCHING, folder / TRAINING)
+    temporaries = [path for place in places for path in place.glob(f".*{TEMPORARY}")]
+    for left_over in [*folder.glob(f"{SEARCHING}/*.npy"), *temporaries]:
         if left_over.suffix == ".npy" or LEFT_OVER.fullmatch(left_over.name):
             with suppress(OSError):
                 left_over.unlink(missing_ok=True)

@@ -1,9 +1,6 @@
 """The search's work: candidates tried on the training part of a run's data, best ones first."""
 
-import hashlib
-import json
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from typing import Any
 
 from joblib import cpu_count
@@ -12,9 +9,10 @@ from mnistffn.errors import MnistffnError
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
-from mnistffn.run.files import KEPT
+from mnistffn.run.files import SEARCHING
 from mnistffn.run.journal import Journal
 from mnistffn.run.options import DataOptions
+from mnistffn.run.settings import describe_data, list_versions
 from mnistffn.search.fit import Fit, FitError, Outcome
 from mnistffn.search.options import SearchOptions, plan_rounds
 from mnistffn.search.random_search import make_classifier, random_search
@@ -23,9 +21,6 @@ from mnistffn.search.space import SearchSpace
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import resolve_device
 from mnistffn.training.parameters import LOGARITHMIC
-
-# Packages that the result of a fit depends on.
-COMPUTING = ("mnistffn", "torch", "skorch", "numpy", "scikit-learn")
 
 TOLD = 5  # lines about fits that failed or diverged
 
@@ -61,7 +56,7 @@ def run_search(
         rounds = plan_rounds(options, len(run_data.split.train))
         report = _Reporter(progress, sum(tried for tried, _ in rounds) * options.n_folds)
         X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
-        folder = run.path / KEPT
+        folder = run.path / SEARCHING
         folder.mkdir(exist_ok=True)
         journal = Journal(folder / "fits.jsonl")
         settings = _list_settings(run_data, make_classifier(y, space, options, shape), space, options)
@@ -104,17 +99,11 @@ def _list_settings(
     parameters = classifier.get_params(deep=False)
     searched = {*space.distributions(), "on_epoch"}
     return {
-        "data": {
-            "file": data.record.sha256,
-            "reading and split": data.record.fingerprint,
-            # Two variables of one file may be read alike: what counts is what is trained on.
-            "images": hashlib.sha256(data.X_train.data).hexdigest(),
-            "labels": hashlib.sha256(json.dumps(data.y_train.tolist()).encode()).hexdigest(),
-        },
+        "data": describe_data(data),
         "folds": options.n_folds,
         "space": asdict(space),
         "parameters": {name: value for name, value in parameters.items() if name not in searched},
-        "version": {package: version(package) for package in COMPUTING},
+        "version": list_versions(),
     }
 
 

@@ -25,6 +25,7 @@ from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.training.adversarial import Adversary
 from mnistffn.training.augment import Distortion, Strengths
 from mnistffn.training.batching import Part, batch_sizes, choose_batch_size
+from mnistffn.training.checkpoint import Checkpoint
 from mnistffn.training.device import check_precision, computing, resolve_device
 from mnistffn.training.epochs import train_epochs
 from mnistffn.training.net import Epoch, TrainingNet
@@ -185,7 +186,14 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.random_state = random_state
         self.on_epoch = on_epoch
 
-    def fit(self, X: ArrayLike, y: ArrayLike, rows: NDArray[np.int64] | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        rows: NDArray[np.int64] | None = None,
+        *,
+        checkpoint: Checkpoint | None = None,
+    ) -> Self:
         """Train the network from new weights.
 
         Parameters
@@ -197,6 +205,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             Labels, numbers or strings, of at least two classes.
         rows : ndarray of shape (n_rows,), int64, or None, default=None
             Train on these rows of ``X`` and ``y`` only.
+        checkpoint : Checkpoint or None, default=None
+            Where the state of the training is kept, from which it goes on after it was interrupted.
 
         Returns
         -------
@@ -233,7 +243,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             self.net_ = self._make_net(len(train), device).initialize()
             self.module_: FeedForwardNetwork = self.net_.module_
             self.history_, self.best_epoch_ = train_epochs(
-                self.net_, parts, self.patience, self.on_epoch
+                self.net_, parts, self.patience, self.on_epoch, checkpoint
             )
             self.module_.cpu()
         return self

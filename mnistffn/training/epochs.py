@@ -2,13 +2,15 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
 from mnistffn.training.batching import Part
+from mnistffn.training.checkpoint import Checkpoint
 from mnistffn.training.net import Epoch, TrainingNet
 
 # Signs of catastrophic overfitting, as differences of accuracies. In healthy single-step training on
@@ -45,12 +47,21 @@ class BestWeights:
             self.epoch, self.score = epoch, score
             self.state = deepcopy(self.module.state_dict())
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what :meth:`load_state_dict` takes."""
+        return {"epoch": self.epoch, "score": self.score, "state": self.state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier state."""
+        self.epoch, self.score, self.state = state["epoch"], state["score"], state["state"]
+
 
 def train_epochs(
     net: TrainingNet,
     parts: tuple[Part, Part | None],
     patience: int,
     on_epoch: Callable[[Epoch], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[list[Epoch], int]:
     """Train a net, and leave the weights to be kept in its module, in evaluation mode.
 
@@ -66,7 +77,9 @@ def train_epochs(
     patience : int
         Epochs without a lower validation loss after which training stops; 0: it does not.
     on_epoch : callable or None
-        Told of every epoch.
+        Told of every epoch that is trained.
+    checkpoint : Checkpoint or None
+        Where the state is kept, from which the training goes on after it was interrupted.
 
     Returns
     -------
@@ -84,7 +97,20 @@ def train_epochs(
     by_loss, under_attack = BestWeights(net.kept), BestWeights(net.kept)
     best: BestWeights | None = by_loss if patience else None
     history: list[Epoch] = []
-    for _ in range(net.max_epochs):
+    kept: dict[str, TrainingNet | BestWeights] = {"net": net}
+    kept |= {"by_loss": by_loss, "under_attack": under_attack}
+    if checkpoint is not None and (state := checkpoint.load()):
+        for name, part in kept.items():
+            part.load_state_dict(state[name])
+        history = [Epoch(*row) for row in state["history"]]
+    while len(history) < net.max_epochs:
+        if checkpoint is not None and history:
+            checkpoint.save(
+                lambda: (
+                    {name: part.state_dict() for name, part in kept.items()}
+                    | {"history": [list(epoch) for epoch in history]}
+                )
+            )
         epoch = net.train_epoch(parts)
         history.append(epoch)
         if on_epoch is not None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -34,7 +34,7 @@ class Epoch(NamedTuple):
     ``valid_accuracy`` are measured after it in evaluation mode; in adversarial training also
     ``attack_accuracy``, under the attack of the training, and ``pgd_accuracy``, under PGD of the same
     strength, both on the validation part's first 1,000 images at the most and 50 at the least. What is
-    not measured is NaN.
+    not measured is NaN. ``threads`` are those that torch had.
     """
 
     epoch: int
@@ -45,6 +45,7 @@ class Epoch(NamedTuple):
     pgd_accuracy: float
     lr: float
     seconds: float
+    threads: int = 1
 
 
 class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
@@ -209,7 +210,31 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
             *self._measure_under_attack(parts[1]),
             lr,
             time.perf_counter() - start,
+            torch.get_num_threads(),
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that the next epoch depends on, the random numbers too."""
+        parts = {name: part.state_dict() for name, part in self._list_parts().items()}
+        random = {"cpu": torch.get_rng_state()}
+        if torch.device(self.device).type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self.device)
+        return {"parts": parts, "random": random, "epochs": len(self.history)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier state."""
+        for name, part in self._list_parts().items():
+            part.load_state_dict(state["parts"][name])
+        torch.set_rng_state(state["random"]["cpu"])
+        if "cuda" in state["random"]:
+            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        for _ in range(state["epochs"]):
+            self.history.new_epoch()
+
+    def _list_parts(self) -> dict[str, Any]:
+        parts = {"module": self.module_, "optimizer": self.optimizer_, "cycle": self.cycle}
+        parts |= {"plateau": self.plateau, "average": self.average and self.average.averaged}
+        return {name: part for name, part in parts.items() if part is not None}
 
     def _measure_under_attack(self, part: Part | None) -> tuple[float, float]:
         """Return the accuracies under the attack that is trained with, and under PGD."""

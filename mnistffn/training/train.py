@@ -18,9 +18,12 @@ from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.files import TRAINING
 from mnistffn.run.options import DataOptions
+from mnistffn.run.settings import describe_data, list_versions
 from mnistffn.training.augment import Distortion
 from mnistffn.training.batching import choose_batch_size
+from mnistffn.training.checkpoint import Checkpoint
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.net import Epoch
@@ -92,16 +95,23 @@ class TrainResult:
 
 @exclusive
 def run_train(
-    run: RunDirectory, data: DataOptions, options: TrainOptions, progress: Progress
+    run: RunDirectory,
+    data: DataOptions,
+    options: TrainOptions,
+    progress: Progress,
+    *,
+    fresh: bool = False,
 ) -> TrainResult:
     """Train on the training part of a run's data; write model.pt, history.csv and curves.png.
 
-    With augmentation, also augmented.png.
+    With augmentation, also augmented.png. The state of the training is kept in ``.train`` meanwhile, so
+    that the same training goes on where it was stopped.
 
     Raises
     ------
     RunDirectoryError
-        There is no params.json, and the options do not say how large the layers are.
+        There is no params.json, and the options do not say how large the layers are; or another
+        training was stopped here, and it is not to be started over (``fresh``).
     MnistffnError
         Training diverged.
     """
@@ -125,22 +135,28 @@ def run_train(
     with run.stage(
         "train", command="train", options=resolved, reads=reads, data=run_data.record
     ) as stage:
+        settings = resolved | {"threads": options.n_threads, "data": describe_data(run_data)}
+        checkpoint = Checkpoint(
+            run.path / TRAINING / "checkpoint.pt", settings | {"version": list_versions()}
+        )
+        if state := checkpoint.load(fresh=fresh):
+            progress.note(f"{len(state['history'])} epochs are there already, in {checkpoint.path}")
         classifier.set_params(on_epoch=_Reporter(progress, classifier.max_epochs, threads))
         dataset, rows = run_data.dataset, run_data.split.train
-        classifier.fit(dataset.flat, dataset.labels, rows)
+        classifier.fit(dataset.flat, dataset.labels, rows, checkpoint=checkpoint)
         if not classifier.best_epoch_:
             msg = f"training diverged and left nothing to keep: lower the learning rate {classifier.lr}"
             raise MnistffnError(msg)
         stage.options["best_epoch"] = classifier.best_epoch_
-        stage.options["threads"] = sorted(set(threads.used)) if threads.may_change else threads.n
+        if threads.may_change:
+            stage.options["threads"] = sorted({epoch.threads for epoch in classifier.history_})
         stage.write("model.pt", classifier.save)
-        pairs = zip(classifier.history_, threads.used, strict=True)
-        rows_of_epochs = [[*_row(epoch), used] for epoch, used in pairs]
-        stage.write_csv("history.csv", [*Epoch._fields, "threads"], rows_of_epochs)
+        stage.write_csv("history.csv", Epoch._fields, [_row(e) for e in classifier.history_])
         stage.write_figure("curves.png", draw_curves, _columns(classifier), classifier.best_epoch_)
         if distortion := classifier.make_distortion():
             before, after = _distort_some(distortion, dataset.flat[rows[:SHOWN]], seed)
             stage.write_figure("augmented.png", draw_augmented, before, after)
+    checkpoint.remove()  # all is in its place
     return TrainResult(classifier, recipe, parameters, run_data.record.n_trained_on)
 
 
@@ -208,8 +224,6 @@ class _Threads:
         Now.
     may_change : bool
         Whether it is looked at again after every epoch.
-    used : list of int
-        Threads of every epoch that has ended.
     """
 
     def __init__(self, asked: int | None, classifier: FeedForwardClassifier, data: RunData) -> None:
@@ -219,11 +233,9 @@ class _Threads:
         is_worth_it = choose_batch_size(classifier.batch_size, n) * weights >= WORTH_TWO
         self.may_change = asked is None and is_worth_it
         self.n = asked or (WATCH.look(cpu_count()) if is_worth_it else 1)
-        self.used: list[int] = []
 
     def look_again(self) -> None:
-        """Take note of an epoch, and let the next one have the threads that find a core now."""
-        self.used.append(self.n)
+        """Let the next epoch have the threads that find a core now."""
         if self.may_change and (n := WATCH.look(cpu_count())) != self.n:
             self.n = n
             torch.set_num_threads(n)
@@ -247,7 +259,7 @@ class _Reporter:
 
 
 def _row(epoch: Epoch) -> list[Any]:
-    return [epoch.epoch, *(f"{value:.6g}" for value in epoch[1:])]
+    return [epoch.epoch, *(f"{value:.6g}" for value in epoch[1:-1]), epoch.threads]
 
 
 def _columns(classifier: FeedForwardClassifier) -> dict[str, NDArray[np.float64]]:
