@@ -4,15 +4,18 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, BinaryIO
 
 from mnistffn.errors import RunDirectoryError
 
 SCHEMA = 1  # of every JSON file
 TEMPORARY = ".tmp"
+FOLDER = "mnistffn-"  # and the number of the process: a temporary folder
 SEARCHING, TRAINING = ".search", ".train"  # folders with what is kept of a command under way
 INTENT = ".renames.json"  # of files that are about to take their places
 LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|jsonl|csv|npz|pt|png|gif)\.\d+\.tmp")
@@ -83,6 +86,39 @@ def clear_left_overs(folder: Path) -> None:
         if left_over.suffix == ".npy" or LEFT_OVER.fullmatch(left_over.name):
             with suppress(OSError):
                 left_over.unlink(missing_ok=True)
+
+
+def make_temporary_folder() -> TemporaryDirectory[str]:
+    """Make a folder of this process's, and remove those of processes that were killed.
+
+    Raises
+    ------
+    RunDirectoryError
+        The system's temporary folder cannot be written.
+    """
+    for left_over in Path(gettempdir()).glob(f"{FOLDER}*-*"):
+        with suppress(ValueError):  # a name of somebody else's making
+            pid = int(left_over.name.removeprefix(FOLDER).partition("-")[0])
+            if not is_alive(pid):
+                shutil.rmtree(left_over, ignore_errors=True)
+    try:
+        return TemporaryDirectory(prefix=f"{FOLDER}{os.getpid()}-")
+    except OSError as error:
+        msg = f"the temporary folder {gettempdir()} cannot be written: {error.strerror or error}"
+        raise RunDirectoryError(msg) from error
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether there is a process of this number; True where the system cannot be asked."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def announce_renaming(folder: Path, files: Sequence[str], dropped: Sequence[str]) -> None:

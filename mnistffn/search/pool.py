@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,17 +11,17 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
+from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any, Self
 
-from mnistffn.errors import MnistffnError, RunDirectoryError
+from mnistffn.errors import MnistffnError
+from mnistffn.run.files import make_temporary_folder
 from mnistffn.search.fit import Fit, FitData, FitError, Outcome, carry_out, warm_up
 
 Carrier = Callable[[Fit, float | None], Outcome | None]
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-TEMPORARY = "mnistffn-"  # and the number of the process, for folders
 STARTS = 5  # of workers that die before they have begun with a fit
 TOLD = 300  # characters of a dead worker's last words
 
@@ -49,7 +48,7 @@ def open_carrier(data: FitData, n_jobs: int, folder: Path | None) -> Iterator[Ca
         yield partial(_carry_out_here, data)
     elif folder is None:
         with (
-            _make_temporary_folder() as temporary,
+            make_temporary_folder() as temporary,
             open_carrier(data, n_jobs, Path(temporary)) as carrier,
         ):
             yield carrier
@@ -68,33 +67,6 @@ def _carry_out_here(data: FitData, fit: Fit, seconds: float | None) -> Outcome |
     except Exception as error:
         msg = f"{type(error).__name__}: {error}"
         raise FitError(msg) from error
-
-
-def _make_temporary_folder() -> TemporaryDirectory[str]:
-    """Make a folder of this process's, and remove those of processes that were killed."""
-    for left_over in Path(gettempdir()).glob(f"{TEMPORARY}*-*"):
-        with suppress(ValueError):  # a name of somebody else's making
-            pid = int(left_over.name.removeprefix(TEMPORARY).partition("-")[0])
-            if not is_alive(pid):
-                shutil.rmtree(left_over, ignore_errors=True)
-    try:
-        return TemporaryDirectory(prefix=f"{TEMPORARY}{os.getpid()}-")
-    except OSError as error:
-        msg = f"the temporary folder {gettempdir()} cannot be written: {error.strerror or error}"
-        raise RunDirectoryError(msg) from error
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether there is a process of this number; True where the system cannot be asked."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        pass
-    return True
 
 
 class WorkerPool:

@@ -37,7 +37,7 @@ def test_a_run_writes_the_model_and_its_history(run: RunDirectory, recorder) -> 
     result = run_train(run, DataOptions(), SMALL, recorder)
     with (run.path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == [*Epoch._fields, "threads"]
+    assert list(rows[0]) == list(Epoch._fields)
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5]
     assert result.best.epoch == 5
     assert float(rows[4]["valid_loss"]) == pytest.approx(result.best.valid_loss, rel=1e-5)
@@ -103,9 +103,9 @@ def test_the_test_part_is_never_trained_on(run: RunDirectory) -> None:
     seen = []
 
     class Spy(FeedForwardClassifier):
-        def fit(self, X, y, rows):
+        def fit(self, X, y, rows, **others):
             seen.append(X[rows])
-            return super().fit(X, y, rows)
+            return super().fit(X, y, rows, **others)
 
     digits = builtin_digits()
     with pytest.MonkeyPatch.context() as patch:
