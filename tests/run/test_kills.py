@@ -22,7 +22,8 @@ COMMANDS = {
     "search": ("search", "-n", "4", "-k", "2", "--epochs", "1", "--recipe", "fast", "-j", "1"),
     "train": ("train", "--hidden", "16,8", "--epochs", "8", "--recipe", "fast", "--threads", "1"),
 }
-# Imports all once (torch some of it at its first step), and runs each command in a process of its own; checkpoints are not written sparingly.
+# Imports all once (torch some of it at its first step), and runs each command in a process of its own.
+# Checkpoints are not written sparingly, and pictures are bytes of no meaning: their writing counts here.
 SERVER = """
 import os, sys
 import mnistffn.search.search, mnistffn.training.train, mnistffn.figures.search, mnistffn.figures.train
@@ -30,6 +31,7 @@ import mnistffn.figures.render, mnistffn.training.checkpoint as checkpoint
 from mnistffn.__main__ import main
 from mnistffn.search.fit import warm_up
 warm_up()
+mnistffn.figures.render.render = lambda draw: bytes(20000)
 checkpoint.FIRST = checkpoint.SPARING = 0
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
