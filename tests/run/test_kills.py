@@ -23,7 +23,7 @@ COMMANDS = {
     "train": ("train", "--hidden", "16,8", "--epochs", "8", "--recipe", "fast", "--threads", "1"),
 }
 # Imports all once (torch some of it at its first step), and runs each command in a process of its own.
-# Checkpoints are not written sparingly, and pictures are bytes of no meaning: their writing counts here.
+# Checkpoints are not written sparingly, and pictures are bytes of no meaning, but written all the same.
 SERVER = """
 import os, sys
 import mnistffn.search.search, mnistffn.training.train, mnistffn.figures.search, mnistffn.figures.train
