@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from mnistffn.errors import MnistffnError
 from mnistffn.run.files import make_temporary_folder
 from mnistffn.search.fit import Fit, FitData, FitError, Outcome, carry_out, warm_up
 
+# Takes a fit and the time.monotonic() at which it ends unfinished.
 Carrier = Callable[[Fit, float | None], Outcome | None]
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -61,12 +63,17 @@ def open_carrier(data: FitData, n_jobs: int, folder: Path | None) -> Iterator[Ca
             FitData.remove(folder)
 
 
-def _carry_out_here(data: FitData, fit: Fit, seconds: float | None) -> Outcome | None:
+def _carry_out_here(data: FitData, fit: Fit, deadline: float | None) -> Outcome | None:
     try:
-        return carry_out(fit, data, seconds)
+        return carry_out(fit, data, _count_seconds(deadline))
     except Exception as error:
         msg = f"{type(error).__name__}: {error}"
         raise FitError(msg) from error
+
+
+def _count_seconds(deadline: float | None) -> float | None:
+    """Return what is left of the time."""
+    return None if deadline is None else deadline - time.monotonic()
 
 
 class WorkerPool:
@@ -106,7 +113,7 @@ class WorkerPool:
             for worker in self._workers:
                 worker.kill()
 
-    def carry_out(self, fit: Fit, seconds: float | None = None) -> Outcome | None:
+    def carry_out(self, fit: Fit, deadline: float | None = None) -> Outcome | None:
         """Let a worker train and test; as many threads may call this as there are workers.
 
         A fit whose worker dies is carried out once more when no other one is, as it may have wanted
@@ -115,8 +122,8 @@ class WorkerPool:
         Parameters
         ----------
         fit : Fit
-        seconds : float or None
-            See :func:`~mnistffn.search.fit.carry_out`.
+        deadline : float or None
+            The ``time.monotonic()`` at which it ends unfinished.
 
         Returns
         -------
@@ -130,17 +137,16 @@ class WorkerPool:
         MnistffnError
             Workers cannot be started.
         """
-        request = {"fit": asdict(fit), "seconds": seconds}
         with self._queueing:
             worker = self._idle.get()
         try:
-            return _read(self._ask(worker, request))
+            return _read(self._ask(worker, fit, deadline))
         except _WorkerDied:
             pass
         with self._queueing:
             alone, *others = [self._idle.get() for _ in range(self.n)]
             try:
-                return _read(self._ask(alone, request))
+                return _read(self._ask(alone, fit, deadline))
             except _WorkerDied as error:
                 msg = f"its process died twice, the second time with no other beside it: {error}"
                 raise FitError(msg) from None
@@ -148,10 +154,10 @@ class WorkerPool:
                 for worker in others:
                     self._idle.put(worker)
 
-    def _ask(self, worker: "_Worker", request: dict[str, Any]) -> Any:
+    def _ask(self, worker: "_Worker", fit: Fit, deadline: float | None) -> Any:
         """Return a worker's answer, and let it or its successor be idle again."""
         for _ in range(STARTS):
-            if worker.send(request):
+            if worker.send(fit, deadline):
                 break
             worker = self._replace(worker)  # it died while it was idle, and of no fit
         else:
@@ -210,8 +216,8 @@ class _Worker:
         self.requests, self.answers = self.process.stdin, self.process.stdout
         self.is_ready = False
 
-    def send(self, request: dict[str, Any]) -> bool:
-        """Send a request, and return whether the process has begun with it.
+    def send(self, fit: Fit, deadline: float | None) -> bool:
+        """Send a fit, and return whether the process has begun with it.
 
         Raises
         ------
@@ -224,6 +230,7 @@ class _Worker:
                 raise MnistffnError(msg)
             return False
         self.is_ready = True
+        request = {"fit": asdict(fit), "seconds": _count_seconds(deadline)}
         try:
             self.requests.write(json.dumps(request).encode() + b"\n")
             self.requests.flush()
@@ -232,7 +239,7 @@ class _Worker:
         return self._read_line() is not None
 
     def receive(self) -> Any:
-        """Wait for the answer to the request that was sent.
+        """Wait for the answer to the fit that was sent.
 
         Raises
         ------

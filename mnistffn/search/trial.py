@@ -23,8 +23,8 @@ class Fits:
     Parameters
     ----------
     carry_out : callable
-        Takes a fit and its seconds, and returns its outcome, None if the time did not suffice; raises
-        :class:`~mnistffn.search.fit.FitError`.
+        Takes a fit and the ``time.monotonic()`` at which it ends unfinished, and returns its outcome,
+        None if the time did not suffice; raises :class:`~mnistffn.search.fit.FitError`.
     journal : Journal or None
         Has what was carried out before, and gets what is carried out now.
     on_fit : callable
@@ -64,9 +64,8 @@ class Fits:
         result: Outcome | FitError | None = self.find(fit)
         is_new = result is None
         if is_new:
-            left = None if self._deadline is None else self._deadline - time.monotonic()
             try:
-                result = self._carry_out(fit, left)
+                result = self._carry_out(fit, self._deadline)
             except FitError as error:
                 result = error
         with self._lock:

@@ -1,7 +1,9 @@
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from joblib import cpu_count
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
@@ -53,3 +55,21 @@ def test_more_epochs_and_candidates_take_longer(tmp_path: Path, recorder) -> Non
         for n, epochs in ((4, 5), (40, 500))
     )
     assert large > 100 * small / 4
+
+
+def test_many_jobs_are_foreseen_without_starting_them(
+    tmp_path: Path, recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, start = [], subprocess.Popen
+    monkeypatch.setattr(
+        "mnistffn.search.pool.subprocess.Popen",
+        lambda *args, **kwargs: started.append(args) or start(*args, **kwargs),
+    )
+    monkeypatch.setattr("mnistffn.search.forecast.read_free_memory", lambda: 2_000_000_000)
+    run = RunDirectory(tmp_path / "run")
+    forecast = forecast_search(run, DataOptions(), SPACE, SearchOptions(40, 2, 1, n_jobs=64), recorder)
+    assert forecast.n_jobs == 64
+    assert 1 <= len(started) <= cpu_count()
+    assert forecast.memory > 64 * 50e6
+    assert recorder.notes[-1].startswith("warning: ")
+    assert "GB are free: take fewer --jobs" in recorder.notes[-1]
