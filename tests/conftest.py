@@ -20,7 +20,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: threads that wait fo
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.path.stem not in ("test_mnist", "test_benchmarks"))
+    items.sort(key=lambda item: item.path.stem not in ("test_mnist", "test_benchmarks", "test_kills"))
 
 
 MNIST = Path(__file__).parents[1] / ".." / "shared" / "data" / "MNIST.mat"

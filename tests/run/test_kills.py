@@ -17,7 +17,7 @@ import pytest
 from mnistffn.network.modelfile import read_model
 from mnistffn.run.journal import Journal
 
-KILLS = int(os.environ.get("KILLS", "50"))  # of each command
+KILLS = int(os.environ.get("KILLS", "10"))  # of each command; 50 take a minute and a half
 COMMANDS = {
     "search": ("search", "-n", "4", "-k", "2", "-j", "1", "--tune", "batch_size=512", "--epochs", "2"),
     "train": ("train", "--hidden", "16,8", "--threads", "1", "--batch-size", "512", "--epochs", "6"),
