@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 from mnistffn.cli.main import app
 from mnistffn.progress import Progress
 
+SLOW = bool(os.environ.get("SLOW"))  # tests that would take all tests beyond ten minutes
+
 
 def invoke(*args: object) -> Result:
     """Run a command in this process."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from helpers import SLOW
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 OPTIONS = {
@@ -74,6 +75,7 @@ def test_a_searchs_cost_is_measured_beside_scikit_learns(measured) -> None:
     assert readme.count("\n| halving") >= 1
 
 
+@pytest.mark.skipif(not SLOW, reason="takes a minute: SLOW=1 runs it")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux tells it")
 def test_growth_is_measured_and_drawn(measured, tmp_path: Path) -> None:
     readme, found = measured("growth")

@@ -13,11 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from helpers import SLOW
 
 from mnistffn.network.modelfile import read_model
 from mnistffn.run.journal import Journal
 
-KILLS = int(os.environ.get("KILLS", "10"))  # of each command; 50 take a minute and a half
+KILLS = 50 if SLOW else 5  # of each command
 COMMANDS = {
     "search": ("search", "-n", "4", "-k", "2", "-j", "1", "--tune", "batch_size=512", "--epochs", "2"),
     "train": ("train", "--hidden", "16,8", "--threads", "1", "--batch-size", "512", "--epochs", "6"),
