@@ -155,21 +155,19 @@ class WorkerPool:
                     self._idle.put(worker)
 
     def _ask(self, worker: "_Worker", fit: Fit, deadline: float | None) -> Any:
-        """Return a worker's answer, and let it or its successor be idle again."""
-        for _ in range(STARTS):
-            if worker.send(fit, deadline):
-                break
-            worker = self._replace(worker)  # it died while it was idle, and of no fit
-        else:
+        """Return a worker's answer, and let it or its successor be idle again, whatever happens."""
+        try:
+            for _ in range(STARTS):
+                if worker.send(fit, deadline):
+                    return worker.receive()
+                worker = self._replace(worker)  # it died while it was idle, and of no fit
             msg = "worker processes are killed as they start: take fewer --jobs"
             raise MnistffnError(msg)
-        try:
-            answer = worker.receive()
         except _WorkerDied:
-            self._idle.put(self._replace(worker))
+            worker = self._replace(worker)
             raise
-        self._idle.put(worker)
-        return answer
+        finally:
+            self._idle.put(worker)
 
     def _start(self) -> "_Worker":
         with self._starting:
@@ -181,11 +179,11 @@ class WorkerPool:
             return worker
 
     def _replace(self, worker: "_Worker") -> "_Worker":
-        worker.kill()
+        successor = self._start()
         with self._starting:
-            if worker in self._workers:
-                self._workers.remove(worker)
-        return self._start()
+            self._workers.remove(worker)
+        worker.kill()
+        return successor
 
 
 class _WorkerDied(Exception):
@@ -198,8 +196,8 @@ class _Worker:
     def __init__(self, folder: Path) -> None:
         # The module search path as it is here, without what -m would put before it.
         path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-        self.errors = TemporaryFile(dir=folder)  # noqa: SIM115  # closed when it is killed
         try:
+            self.errors = TemporaryFile(dir=folder)  # noqa: SIM115  # closed when it is killed
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "mnistffn.search.worker", str(folder)],
                 stdin=subprocess.PIPE,
@@ -208,7 +206,6 @@ class _Worker:
                 env=os.environ | ONE_THREAD | {"PYTHONPATH": path},
             )
         except OSError as error:
-            self.errors.close()
             msg = f"a worker process cannot be started: {error.strerror or error}; try fewer --jobs"
             raise MnistffnError(msg) from error
         assert self.process.stdin

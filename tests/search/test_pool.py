@@ -76,8 +76,9 @@ def test_a_fit_whose_worker_dies_is_tried_once_more_alone_and_then_given_up(tmp_
             besides.append(threads.submit(pool.carry_out, short))
             time.sleep(8)  # ample for a short fit, if it need not wait
             was_alone |= not besides[-1].done()
-            for pid in list_workers(os.getpid()):
-                os.kill(pid, signal.SIGKILL)
+            for worker in list(pool._workers):
+                if worker.is_ready:
+                    os.kill(worker.process.pid, signal.SIGKILL)
             time.sleep(0.5)
         with pytest.raises(FitError, match="died twice, .* no other beside it: SIGKILL"):
             fit.result()
@@ -112,6 +113,20 @@ def test_workers_that_cannot_start_end_the_search(
         random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=2))
 
 
+def test_a_pool_whose_workers_are_all_killed_as_they_start_keeps_nobody_waiting(tmp_path: Path) -> None:
+    data.save(tmp_path)
+    with ThreadPoolExecutor(2) as threads, WorkerPool(2, tmp_path) as pool:
+        fits = [threads.submit(pool.carry_out, short) for _ in range(6)]
+        end = time.monotonic() + 60
+        while not all(fit.done() for fit in fits) and time.monotonic() < end:
+            for pid in list_workers(os.getpid()):
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        assert {str(fit.exception(timeout=0)) for fit in fits} == {
+            "worker processes are killed as they start: take fewer --jobs"
+        }
+
+
 def test_a_journal_that_cannot_be_written_ends_the_search(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "fits.jsonl")
     journal.path.mkdir()
@@ -133,8 +148,8 @@ def test_a_folder_of_a_process_that_was_killed_is_swept(
         folder.mkdir()
     with open_carrier(data, 2, None) as carrier:
         assert carrier(short, None).accuracy == carry_out(short, data).accuracy
-        assert len(list(tmp_path.iterdir())) == 3
-    assert sorted(tmp_path.iterdir()) == sorted([ours, other])
+        assert len(list(tmp_path.glob("mnistffn-*"))) == 3
+    assert sorted(tmp_path.glob("mnistffn-*")) == sorted([ours, other])
 
 
 def test_workers_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
