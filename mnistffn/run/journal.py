@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mnistffn.errors import RunDirectoryError
 from mnistffn.run.files import read_json, replace_file, to_json
@@ -45,9 +45,7 @@ class Journal:
         found = {} if fresh else self._read_settings()
         is_same = found.get("settings") == wanted
         if not is_same and not found.get("finished", True) and any(self.read()):
-            what = describe_difference(found.get("settings"), wanted)
-            msg = f"{self.path.parent} keeps another search, which was stopped: {what}; "
-            raise RunDirectoryError(msg + "repeat it to go on with that, or start over with --fresh")
+            refuse(self.path.parent, "search, which was stopped", found.get("settings"), wanted)
         lines = [make_line(entry) for entry in self.read()] if is_same else []
         content = "".join(lines).encode()
         replace_file(self.path, lambda file: file.write(content))
@@ -110,6 +108,23 @@ def read_line(line: bytes) -> dict[str, Any] | None:
         return None
     entry = json.loads(text)
     return entry if isinstance(entry, dict) else None
+
+
+def refuse(folder: Path, kept: str, before: Any, now: Any) -> NoReturn:
+    """Raise RunDirectoryError: what a folder keeps of another command is neither taken nor lost.
+
+    Parameters
+    ----------
+    folder : Path
+    kept : str
+        What it keeps, as a message names it.
+    before, now : object
+        The settings of that and of this command, which differ.
+    """
+    what = describe_difference(before, now)
+    remedy = "repeat it to go on with that, or start over with --fresh"
+    msg = f"{folder} keeps another {kept}: {what}; {remedy}"
+    raise RunDirectoryError(msg)
 
 
 def describe_difference(before: Any, now: Any, name: str = "") -> str:

@@ -13,7 +13,7 @@ import torch
 
 from mnistffn.errors import RunDirectoryError
 from mnistffn.run.files import replace_file
-from mnistffn.run.journal import describe_difference
+from mnistffn.run.journal import refuse
 
 FIRST = 10.0  # seconds of training; what is shorter is soon done again
 SPARING = 50  # times as long as it took to write it: no more than 2% of the time
@@ -55,13 +55,8 @@ class Checkpoint:
         if content is None:
             return None
         if content["settings"] != self.settings:
-            what = describe_difference(content["settings"], self.settings)
-            epoch = len(content["state"]["history"])
-            msg = (
-                f"{self.path.parent} keeps another training, which was stopped after {epoch} epochs: "
-                f"{what}; repeat it to go on with that, or start over with --fresh"
-            )
-            raise RunDirectoryError(msg)
+            stopped = f"training, which was stopped after {len(content['state']['history'])} epochs"
+            refuse(self.path.parent, stopped, content["settings"], self.settings)
         state: dict[str, Any] = content["state"]
         return state
 
