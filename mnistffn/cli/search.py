@@ -149,7 +149,8 @@ def search(
         terminal.show(_make_table(result))
         best = {"parameters": result.parameters, "mean": result.best.mean, "std": result.best.std}
         candidates = [asdict(candidate) for candidate in result.candidates]
-        terminal.finish("search", {"best": best, "candidates": candidates}, "train")
+        content = {"best": best, "candidates": candidates, "failures": result.failures}
+        terminal.finish("search", content, "train")
 
 
 def _describe(forecast: "Forecast", epochs: int) -> str:

@@ -57,7 +57,7 @@ class SearchResult:
     candidates : list of Candidate
         The best one first; those that were trained on fewer images after all others.
     n_unfinished : int
-        Candidates that time ran out for.
+        Candidates that time ran out for, or of which a fit failed.
     recipe : str
     fixed : dict
         Parameters besides the recipe that all candidates share.

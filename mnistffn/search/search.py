@@ -3,8 +3,6 @@
 from dataclasses import asdict, replace
 from typing import Any
 
-from joblib import cpu_count
-
 from mnistffn.errors import MnistffnError
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
@@ -15,7 +13,7 @@ from mnistffn.run.options import DataOptions
 from mnistffn.run.settings import describe_data, list_versions
 from mnistffn.search.fit import Fit, FitError, Outcome
 from mnistffn.search.options import SearchOptions, plan_rounds
-from mnistffn.search.random_search import make_classifier, random_search
+from mnistffn.search.random_search import count_jobs, make_classifier, random_search
 from mnistffn.search.result import SearchResult, make_columns, make_table, summarise
 from mnistffn.search.space import SearchSpace
 from mnistffn.training.classifier import FeedForwardClassifier
@@ -49,7 +47,8 @@ def run_search(
 
     run_data = open_run_data(run, data, options.seed, progress)
     seed = run_data.resolve_seed(options.seed)
-    options = replace(options, seed=seed, n_jobs=options.n_jobs or cpu_count())
+    n_jobs = count_jobs(options, len(run_data.split.train))
+    options = replace(options, seed=seed, n_jobs=n_jobs)
     device = str(resolve_device(options.device))
     resolved = asdict(options) | {"space": asdict(space), "threads": 1, "device": device}
     with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:
@@ -63,7 +62,7 @@ def run_search(
         if kept := journal.open(settings, fresh=fresh):
             progress.note(f"{kept} fits are there already, in {folder}")
         result = random_search(X, y, space, options, shape, report, journal)
-        if result.n_unfinished:
+        if result.n_unfinished and options.time_limit:
             done = options.n_trials - result.n_unfinished
             progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")
         _tell_of_trouble(result, progress)

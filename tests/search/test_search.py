@@ -12,7 +12,7 @@ from mnistffn.data import builtin_digits
 from mnistffn.errors import DataError, MnistffnError, RunDirectoryError, UsageError
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.options import DataOptions
-from mnistffn.search.fit import carry_out
+from mnistffn.search.fit import Fit, Outcome, carry_out
 from mnistffn.search.options import SearchOptions, plan_rounds
 from mnistffn.search.random_search import random_search
 from mnistffn.search.search import run_search
@@ -161,6 +161,28 @@ def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorde
     assert list(rows[0])[:5] == ["rank", "hidden", "dropout", "lr", "augment"]
     assert (run.path / "search.png").stat().st_size > 5000
     assert recorder.steps[-1] == (6, 6)
+
+
+def test_a_candidate_that_fails_is_told_and_not_put_down_to_a_time_limit(
+    tmp_path: Path, recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = []
+
+    def fail_once(fit: Fit, *others: object) -> Outcome | None:
+        if not failed:
+            failed.append(fit)
+            msg = "of the test's making"
+            raise RuntimeError(msg)
+        return carry_out(fit, *others)
+
+    monkeypatch.setattr("mnistffn.search.pool.carry_out", fail_once)
+    options = SearchOptions(**SMALL)
+    result = run_search(RunDirectory(tmp_path / "run"), DataOptions(), SPACE, options, recorder)
+    assert len(result.candidates) == 2
+    [warning] = [note for note in recorder.notes if note.startswith("warning:")]
+    assert "RuntimeError: of the test's making" in warning
+    assert f"dropout={failed[0].parameters['dropout']}" in warning
+    assert not any("time limit" in note for note in recorder.notes)
 
 
 def stop_after(n_fits: int, monkeypatch: pytest.MonkeyPatch) -> None:
