@@ -48,6 +48,7 @@ def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(mea
     ]  # fmt: skip
 
 
+@pytest.mark.skipif(not SLOW, reason="takes a minute: SLOW=1 runs it")
 def test_what_pictures_are_worth_is_measured(measured) -> None:
     readme, results = measured("inside")
     assert min(results["judges"].values()) > 0.9

@@ -88,7 +88,7 @@ def test_halving_fills_params_json_as_the_full_search_does(tmp_path: Path) -> No
 
 
 def test_search_prints_json_too(tmp_path: Path) -> None:
-    bounds = ("--trials", "1", "--folds", "2", "--hidden", "4", "8", "--epochs", "1")
+    bounds = ("--trials", "1", "--folds", "2", "--hidden", "4", "8", "--epochs", "1", "-j", "1")
     content = json.loads(invoke("search", "-r", tmp_path, *bounds, "--json").stdout)
     assert content["best"]["parameters"]["hidden"] == content["candidates"][0]["parameters"]["hidden"]
 
@@ -449,7 +449,7 @@ def test_an_attack_is_told_with_its_steps_and_written_beside_the_metrics(trained
 
 
 def test_what_is_searched_with_another_schedule_can_be_trained(tmp_path: Path) -> None:
-    small = ("--trials", 1, "--folds", 2, "--hidden", 4, 8, "--epochs", 1, "-r", tmp_path, "-q")
+    small = ("-n", 1, "-k", 2, "-j", 1, "--hidden", 4, 8, "--epochs", 1, "-r", tmp_path, "-q")
     for options, schedule in (
         (("--recipe", "document", "--tune", "schedule=one-cycle"), "one-cycle"),
         (("--patience", 3, "--tune", "lr=1e-3:1e-2"), "plateau"),
