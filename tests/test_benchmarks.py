@@ -9,6 +9,7 @@ import pytest
 from helpers import SLOW
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
+takes_long = pytest.mark.skipif(not SLOW, reason="takes a minute: SLOW=1 runs it")
 OPTIONS = {
     "recipes": ["--rows", "fast", "--seeds", "0"],
     "inside": ["--seeds", "0", "--hidden", "24,12", "--epochs", "20", "--repeats", "0"],
@@ -34,6 +35,7 @@ def measured(tmp_path: Path) -> Callable[[str], tuple[str, dict]]:
     return lambda name: measure(name, tmp_path)
 
 
+@takes_long
 def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(measured) -> None:
     readme, results = measured("recipes")
     assert list(results) == ["document", "fast"]
@@ -48,7 +50,7 @@ def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(mea
     ]  # fmt: skip
 
 
-@pytest.mark.skipif(not SLOW, reason="takes a minute: SLOW=1 runs it")
+@takes_long
 def test_what_pictures_are_worth_is_measured(measured) -> None:
     readme, results = measured("inside")
     assert min(results["judges"].values()) > 0.9
@@ -76,7 +78,7 @@ def test_a_searchs_cost_is_measured_beside_scikit_learns(measured) -> None:
     assert readme.count("\n| halving") >= 1
 
 
-@pytest.mark.skipif(not SLOW, reason="takes a minute: SLOW=1 runs it")
+@takes_long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux tells it")
 def test_growth_is_measured_and_drawn(measured, tmp_path: Path) -> None:
     readme, found = measured("growth")
