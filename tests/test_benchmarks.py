@@ -69,6 +69,7 @@ def test_an_epochs_cost_is_measured_beside_others(measured) -> None:
     assert "| floor | " in readme
 
 
+@takes_long
 def test_a_searchs_cost_is_measured_beside_scikit_learns(measured) -> None:
     readme, results = measured("search")
     rows = {row["program"]: row for row in results}

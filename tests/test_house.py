@@ -26,7 +26,7 @@ WINGS = {
     "errors": set(),
     "progress": set(),
     "machine": set(),
-    "figures": {"matplotlib", "numpy", "PIL"},
+    "figures": {"matplotlib", "numpy", "PIL", "errors"},
     "data": {"numpy", "scipy", "sklearn"} | BASE,
     "run": {"numpy", "data", "figures"} | BASE,
     "network": {"numpy", "torch"} | BASE,

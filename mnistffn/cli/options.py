@@ -29,9 +29,26 @@ DataArgument = Annotated[
         show_default=False,
     ),
 ]
+
+
+def read_run_dir(text: str | Path) -> Path:
+    """Return the path of a run directory; the empty path would be the current folder."""
+    if not str(text).strip():
+        msg = "the run directory has no name: give one, such as run, or . for the current folder"
+        raise typer.BadParameter(msg)
+    return Path(text)
+
+
 RunDirOption = Annotated[
     Path,
-    typer.Option("--run-dir", "-r", envvar="MNISTFFN_RUN_DIR", help="Folder that the commands share."),
+    typer.Option(
+        "--run-dir",
+        "-r",
+        envvar="MNISTFFN_RUN_DIR",
+        help="Folder that the commands share.",
+        parser=read_run_dir,
+        metavar="<path>",
+    ),
 ]
 OwnDataArgument = Annotated[
     Path | None,

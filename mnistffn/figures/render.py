@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
+from mnistffn.errors import MnistffnError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -18,6 +20,11 @@ def plain_matplotlib() -> Iterator[None]:
     A notebook's MPLBACKEND names one that need not be installed here, and keeps matplotlib from being
     imported; a style of white lines on black hides captions; a font that is missing is told of once
     for every letter.
+
+    Raises
+    ------
+    MnistffnError
+        A matplotlibrc is no text in UTF-8, and keeps matplotlib from being imported.
     """
     backend = os.environ.pop("MPLBACKEND", None)
     logger = logging.getLogger("matplotlib")
@@ -26,6 +33,10 @@ def plain_matplotlib() -> Iterator[None]:
     try:
         import matplotlib.style  # noqa: PLC0415  # under the conditions above
 
+    except UnicodeDecodeError as error:
+        msg = f"matplotlib cannot read its configuration ({error}): remove or mend the matplotlibrc"
+        raise MnistffnError(msg) from error
+    else:
         with matplotlib.style.context("default"):
             yield
     finally:

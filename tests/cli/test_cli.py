@@ -230,6 +230,7 @@ def test_bad_data_give_one_line_and_code_4(
         (("evaluate", "--attack", "0.1,2"), 2, "attack=0.1,2.0 must be above 0 and at most 1.0"),
         (("evaluate", "--attack", "0.1", "--restarts", "0"), 2, "n_restarts=0"),
         (("evaluate", "--fail-under", "2"), 2, "should be less than or equal to 1"),
+        (("fields", "-r", ""), 2, "the run directory has no name"),
         (("unknown",), 2, "No such command 'unknown'"),
         (("fields", "--unknown"), 2, "No such option"),
     ],
@@ -237,7 +238,8 @@ def test_bad_data_give_one_line_and_code_4(
 def test_wrong_usage_gives_one_line_and_its_code(
     trained_run: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    result = invoke(*arguments, *(() if arguments[0] == "unknown" else ("-r", trained_run, "-q")))
+    given = () if arguments[0] == "unknown" else ("-r", trained_run, "-q")
+    result = invoke(arguments[0], *given, *arguments[1:])
     assert_one_line(result.stderr, message)
     assert result.exit_code == code
 
@@ -349,7 +351,7 @@ def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
     try:
         while "split:" not in process.stderr.readline():
             assert process.poll() is None
-        time.sleep(4)
+        time.sleep(3)  # until it trains, or its workers do
         os.kill(process.pid, number)
         os.kill(process.pid, number)  # a second one does no harm
         _, stderr = process.communicate(timeout=30)
@@ -378,6 +380,14 @@ def test_matplotlibs_configuration_costs_no_result(
     result = call("train", "-q", "-r", trained_run, *SMALL, **others)
     assert (result.returncode, result.stderr) == (0, "")
     assert (trained_run / "curves.png").stat().st_size > 5000
+
+
+def test_a_configuration_that_matplotlib_cannot_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_bytes(b"font.family: caf\xe9")
+    command = [sys.executable, "-P", "-c", "from mnistffn.__main__ import main; main()", "data", "-q"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert_one_line(result.stderr, "remove or mend the matplotlibrc")
+    assert result.returncode == 1
 
 
 # The program, without what nohup or a shell's background has the tests ignore, and their children too.

@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,8 +74,7 @@ def test_a_fit_whose_worker_dies_is_tried_once_more_alone_and_then_given_up(tmp_
         besides, was_alone = [], False
         while not fit.done():  # a worker that has not begun with it is replaced, and that is no death
             besides.append(threads.submit(pool.carry_out, short))
-            time.sleep(8)  # ample for a short fit, if it need not wait
-            was_alone |= not besides[-1].done()
+            was_alone |= not wait([besides[-1]], 8).done  # ample for a short fit, if it need not wait
             for worker in list(pool._workers):
                 if worker.is_ready:
                     os.kill(worker.process.pid, signal.SIGKILL)
