@@ -1,12 +1,12 @@
 """The face of the training."""
 
 from math import isnan
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from mnistffn.cli import options as opt
-from mnistffn.training.parameters import Norm, Schedule
+from mnistffn.training.parameters import Activation, Norm, Optimizer, Schedule
 
 if TYPE_CHECKING:
     from mnistffn.training.train import TrainResult
@@ -31,7 +31,11 @@ def train(
     input_dropout: Annotated[float | None, opt.parameter("input_dropout")] = None,
     max_epochs: Annotated[int | None, opt.parameter("max_epochs")] = None,
     patience: Annotated[int | None, opt.parameter("patience")] = None,
+    min_delta: Annotated[float | None, opt.parameter("min_delta")] = None,
+    class_weight: Annotated[Literal["balanced"] | None, opt.parameter("class_weight")] = None,
     validation_fraction: Annotated[float | None, opt.parameter("validation_fraction")] = None,
+    activation: Annotated[Activation | None, opt.parameter("activation")] = None,
+    optimizer: Annotated[Optimizer | None, opt.parameter("optimizer")] = None,
     lr: Annotated[float | None, opt.parameter("lr")] = None,
     schedule: Annotated[Schedule | None, opt.parameter("schedule")] = None,
     batch_size: Annotated[int | None, opt.parameter("batch_size")] = None,

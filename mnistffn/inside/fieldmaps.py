@@ -4,12 +4,13 @@ Four kinds, for a weight is not a pattern: what a unit multiplies with an image 
 distracts from what it looks for (Haufe and others, 2014).
 
 filter
-    The weights propagated from the pixels, as if every ReLU below let everything pass.
+    The weights propagated from the pixels, as if there were no activations in between.
 gradient
     The mean over real images of the gradient of the pre-activation: the weights propagated through the
-    ReLUs as they are.
+    activations as they are.
 average
-    The mean image weighted by the activation, less the mean image.
+    The mean image weighted by the unit's activity (what of its activation is above 0), less the mean
+    image.
 pattern
     The covariance of pixel and pre-activation over the variance of the pre-activation.
 """
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor
 
 from mnistffn.inside.realimages import find_lit
-from mnistffn.inside.unitstats import BATCH, activate
+from mnistffn.inside.unitstats import BATCH, find_activity
 from mnistffn.network.network import AffineLayer, propagate
 from mnistffn.network.tensors import as_float
 
@@ -38,8 +39,8 @@ EMPHASIS = 1.25
 def propagate_weights(layers: Sequence[AffineLayer]) -> Tensor:
     """Propagate the weights from the pixels to the last of ``layers``.
 
-    This is what the layer would compute if every ReLU below it let everything pass: a filter, which
-    cancels what distracts as much as it looks for something.
+    This is what the layer would compute if every unit below it passed on its pre-activation: a filter,
+    which cancels what distracts as much as it looks for something.
 
     Parameters
     ----------
@@ -59,9 +60,10 @@ def propagate_weights(layers: Sequence[AffineLayer]) -> Tensor:
 def average_gradient(layers: Sequence[AffineLayer], units: Sequence[int], X: Tensor) -> Tensor:
     """Average the gradient of units' pre-activations by the pixels over images.
 
-    With the gates d of the ReLUs the gradient at one image is ``W3 diag(d2) W2 diag(d1) W1``. Its mean
-    needs only the means of d1 in the second layer, and those of the products of d2 and d1 in the third,
-    so that all images count; in deeper layers the gradient is taken image by image, at the first 2,000.
+    With the slopes d of the activations, of ReLUs 0 or 1, the gradient at one image is
+    ``W3 diag(d2) W2 diag(d1) W1``. Its mean needs only the means of d1 in the second layer, and those
+    of the products of d2 and d1 in the third, so that all images count; in deeper layers the gradient
+    is taken image by image, at the first 2,000.
 
     Parameters
     ----------
@@ -81,7 +83,8 @@ def average_gradient(layers: Sequence[AffineLayer], units: Sequence[int], X: Ten
         X = X[:DEEP_IMAGES]
     total: Tensor | float = 0.0
     for batch in X.split(BATCH):
-        gates = [(found > 0).float() for found in propagate(layers[:-1], as_float(batch))]
+        preactivations = propagate(layers[:-1], as_float(batch))
+        gates = [layer.slope(found) for layer, found in zip(layers[:-1], preactivations, strict=True)]
         if len(layers) == 2:
             total = total + gates[0].sum(dim=0)
         elif len(layers) == 3:
@@ -114,7 +117,7 @@ def average_images(
     units : sequence of int
     X : Tensor of shape (n, pixels), uint8 or float32
     is_output : bool
-        Whether the last of the layers is the network's: its activations are probabilities.
+        Whether the last of the layers is the network's: its activity is the probability.
 
     Returns
     -------
@@ -132,7 +135,7 @@ def average_images(
     for batch in X.split(BATCH):
         inputs = as_float(batch)
         found = propagate(layers, inputs)[-1]
-        activations = activate(found, is_output=is_output)[:, chosen]
+        activations = find_activity(layers[-1], found, is_output=is_output)[:, chosen]
         found = found[:, chosen] - origin
         highest = torch.maximum(highest, found.amax(dim=0))
         terms = [inputs.sum(0), found.sum(0), (found**2).sum(0), activations.sum(0)]
@@ -230,4 +233,4 @@ def compute_fields(
 
 
 def _select(layer: AffineLayer, units: list[int]) -> AffineLayer:
-    return AffineLayer(layer.weight[units], layer.bias[units])
+    return layer._replace(weight=layer.weight[units], bias=layer.bias[units])

@@ -60,10 +60,17 @@ class Targets:
         return cls(names, units, torch.cat(directions))
 
 
-def leaking_relu(inputs: Tensor, leak: float) -> Tensor:
-    """Return the ReLU of inputs; its gradient is ``leak``, not 0, where a unit is off."""
-    off = inputs.clamp(max=0)
-    return inputs.relu() + leak * (off - off.detach())
+def activate_leaking(layer: AffineLayer, preactivations: Tensor, leak: float) -> Tensor:
+    """Return the activations of a layer; part of the gradient passes where a unit is off or saturated.
+
+    By ``leak`` it is larger where a pre-activation is below 0; with tanh, which is flat on both sides,
+    everywhere.
+    """
+    activations = layer.activate(preactivations)
+    if not leak:
+        return activations
+    leaking = preactivations if layer.activation == "tanh" else preactivations.clamp(max=0)
+    return activations + leak * (leaking - leaking.detach())
 
 
 @dataclass(frozen=True)
@@ -94,12 +101,12 @@ class Objective:
     def __call__(self, images: Tensor, leak: float = 0.0) -> Tensor:
         """Return the values (n,) for images (n, height, width), the i-th along the i-th direction.
 
-        With a ``leak`` in (0, 1] that part of the gradient passes ReLUs that are off.
+        With a ``leak`` in (0, 1] that part of the gradient passes units that are off.
         """
         activations = images.flatten(1)
-        for weight, bias in self.below:
-            preactivations = torch.addmm(bias, activations, weight.T)
-            activations = leaking_relu(preactivations, leak) if leak else preactivations.relu()
+        for layer in self.below:
+            preactivations = torch.addmm(layer.bias, activations, layer.weight.T)
+            activations = activate_leaking(layer, preactivations, leak)
         return (activations * self.weight).sum(dim=1) + self.bias
 
     def readout(self) -> AffineLayer:

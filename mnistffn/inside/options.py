@@ -9,7 +9,7 @@ from mnistffn.errors import UsageError
 Kind = Literal["filter", "gradient", "average", "pattern"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 MEANINGS: Mapping[Kind, str] = {
-    "filter": "weights, as if without ReLUs",
+    "filter": "weights, as if without activations",
     "gradient": "mean gradient by the pixels",
     "average": "mean of what turns it on",
     "pattern": "what goes with its activation",

@@ -27,7 +27,7 @@ SATURATED = 1e-6  # slope of the sigmoid: a step of Adam no longer changes a pix
 class Score:
     """How well one objective was maximized.
 
-    Pre-activations are those of a unit before its ReLU (in the output layer its logit), or their
+    Pre-activations are those of a unit before its activation (in the output layer its logit), or their
     weighted sum.
 
     Attributes
@@ -118,8 +118,10 @@ def score_images(
         survival = measure_survival(objective, climbed.images, responses.mean).tolist()
         below = propagate(opened.layers, flat)
     preactivations, probabilities = below[opened.layer - 1], below[-1].double().softmax(dim=1)
-    with_relu = [not opened.is_output and unit is not None for unit in targets.units]
-    problems = find_problems(objective, parameterisation, climbed.free, responses, with_relu)
+    own = opened.layers[opened.layer - 1]
+    can_die = not opened.is_output and own.activation != "tanh"
+    mortal = [can_die and unit is not None for unit in targets.units]
+    problems = find_problems(objective, parameterisation, climbed.free, responses, mortal)
     agreement = measure_agreement(climbed.restarts).tolist()
     scores = []
     for row, (name, unit) in enumerate(zip(targets.names, targets.units, strict=True)):
@@ -250,7 +252,7 @@ def find_problems(
     parameterisation: Parameterisation,
     free: Tensor,
     responses: Responses,
-    with_relu: Sequence[bool],
+    mortal: Sequence[bool],
 ) -> list[str | None]:
     """Tell for every image what kept it from being a maximum.
 
@@ -262,8 +264,8 @@ def find_problems(
         The free numbers that were reached.
     responses : Responses
         Of the same objectives to real images.
-    with_relu : sequence of bool
-        Whether each is a unit with a ReLU, behind which it can be dead.
+    mortal : sequence of bool
+        Whether each is a unit that can be dead, as one with a ReLU can.
     """
     images = parameterisation.render(free).detach().requires_grad_()
     values = objective(images, LEAK)
@@ -277,7 +279,7 @@ def find_problems(
             problems.append("no gradient: no pixel that may be lit moves it")
         elif saturated[row]:
             problems.append("saturated: every pixel is at a bound, where the gradient is lost")
-        elif with_relu[row] and responses.highest[row] <= 0:
+        elif mortal[row] and responses.highest[row] <= 0:
             problems.append(f"dead: no training image turns it on{', but this one' * bool(value > 0)}")
         elif value < responses.mean[row] + STUCK * responses.std[row]:
             problems.append("stuck: it excites hardly more than training images do")

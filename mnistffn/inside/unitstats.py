@@ -26,8 +26,8 @@ PREFERRED_PART = 0.5  # of the activation for the class that a unit prefers most
 class UnitStatistics:
     """One unit, measured on real images.
 
-    Its *activation* is what the next layer sees: what is left after the ReLU; in the output layer the
-    probability.
+    Its *activity* is what of its activation is above 0: with ReLU, all that the next layer sees; in the
+    output layer the probability.
 
     Attributes
     ----------
@@ -36,11 +36,13 @@ class UnitStatistics:
     name : str
         How pictures call it: the class in the output layer, else the index.
     on : float
-        Part of the training images that turn it on; in the output layer, that are read as its class.
+        Part of the training images that turn it on, which is to say that its pre-activation is above 0;
+        in the output layer, that are read as its class.
     dead : bool
-        Whether no training image does (of those that are looked at: the first 20,000).
+        Whether no training image does (of those that are looked at: the first 20,000). With tanh none
+        is: below 0 it says as much as above.
     class_means : list of float
-        Mean activation on the training images of every class.
+        Mean activity on the training images of every class.
     prefers : list of label
         The classes with at least half of the highest mean, highest first; none if it is dead.
     selectivity : float in [0, 1]
@@ -91,9 +93,11 @@ def label_images(
     return train, held_out
 
 
-def activate(preactivations: Tensor, *, is_output: bool) -> Tensor:
-    """Return what leaves a layer: ReLU, or probabilities from logits."""
-    return preactivations.softmax(dim=1) if is_output else preactivations.relu()
+def find_activity(layer: AffineLayer, preactivations: Tensor, *, is_output: bool) -> Tensor:
+    """Return what of a layer's activations is above 0, or probabilities from logits."""
+    if is_output:
+        return preactivations.softmax(dim=1)
+    return layer.activate(preactivations).clamp_(min=0)
 
 
 def describe_units(
@@ -125,9 +129,9 @@ def describe_units(
     n_on = torch.zeros(sums.shape[1], dtype=torch.int64)
     for X, targets in zip(train.X.split(BATCH), train.targets.split(BATCH), strict=True):
         preactivations = propagate(layers[:layer], as_float(X))[-1]
-        activations = activate(preactivations, is_output=opened.is_output)
-        one_hot = torch.nn.functional.one_hot(targets, len(classes)).to(activations.dtype)
-        sums += one_hot.T @ activations
+        activity = find_activity(layers[layer - 1], preactivations, is_output=opened.is_output)
+        one_hot = torch.nn.functional.one_hot(targets, len(classes)).to(activity.dtype)
+        sums += one_hot.T @ activity
         if opened.is_output:
             n_on += torch.bincount(preactivations.argmax(dim=1), minlength=len(n_on))
         else:
@@ -135,12 +139,13 @@ def describe_units(
     counts = torch.bincount(train.targets, minlength=len(classes)).clamp(min=1)
     means = (sums / counts[:, None]).T.numpy()
     ablations = measure_ablations(layers, layer, units, held_out, progress)
+    can_die = opened.is_output or layers[layer - 1].activation != "tanh"
     return [
         UnitStatistics(
             unit=unit,
             name=opened.unit_names[unit],
             on=int(n_on[unit]) / len(train.targets),
-            dead=not n_on[unit],
+            dead=can_die and not n_on[unit],
             class_means=means[unit].tolist(),
             prefers=find_preferred(means[unit], classes) if n_on[unit] else [],
             selectivity=measure_selectivity(means[unit]),
@@ -197,30 +202,33 @@ def measure_ablations(
             others[:, unit] = -torch.inf
             losses.append(int(right.sum() - (others.argmax(dim=1) == images.targets).sum()))
         return [lost / len(right) for lost in losses]
-    activations, (_, *above) = below[layer - 1].relu(), layers[layer:]
+    activations, above = layers[layer - 1].activate(below[layer - 1]), layers[layer:]
     upper = [*below, logits][layer]
     losses = []
     for done, unit in enumerate(units):
         if progress is not None:
             progress.step(done, len(units), "silencing one unit after the other")
-        outgoing = layers[layer].weight[:, unit]
-        losses.append(_count_lost(activations[:, unit], outgoing, upper, above, right, images))
+        losses.append(_count_lost(unit, activations[:, unit], upper, above, right, images))
     return [lost / len(right) for lost in losses]
 
 
 def _count_lost(
+    unit: int,
     activations: Tensor,
-    outgoing: Tensor,
     upper: Tensor,
     above: Sequence[AffineLayer],
     right: Tensor,
     images: LabelledImages,
 ) -> int:
-    """Return how many images fewer are right without a unit's ``activations`` in ``upper``."""
+    """Return how many images fewer are right without a unit's ``activations``.
+
+    ``upper`` are the pre-activations of the first of the layers ``above``.
+    """
     rows = activations.nonzero().flatten()
-    changed = torch.addr(upper[rows], activations[rows], outgoing, alpha=-1)
-    if above:
-        changed = propagate(above, changed.relu_())[-1]
+    nearest, *further = above
+    changed = torch.addr(upper[rows], activations[rows], nearest.weight[:, unit], alpha=-1)
+    if further:
+        changed = propagate(further, nearest.activate(changed))[-1]
     right_without = changed.argmax(dim=1) == images.targets[rows]
     return int(right[rows].sum() - right_without.sum())
 

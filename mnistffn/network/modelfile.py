@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnistffn.errors import RunDirectoryError
-from mnistffn.network.network import FeedForwardNetwork, fold_batch_norm
+from mnistffn.network.network import ACTIVATIONS, FeedForwardNetwork, fold_batch_norm
 
 FORMAT = "mnistffn model"
-SCHEMA = 3
+SCHEMA = 4
 PLAIN = ("classes", "parameters", "widths")
 KEYS = {"format", "schema", "digest", "state", *PLAIN}
 
@@ -68,7 +68,7 @@ def write_model(path: str | PathLike[str] | BinaryIO, model: Model) -> None:
     """
     widths = _plain(model.network.widths)
     parameters = {name: _plain(value) for name, value in model.parameters.items()}
-    parameters["hidden"] = widths[1:-1]
+    parameters |= {"hidden": widths[1:-1], "activation": model.network.activation}
     content = {"widths": widths, "classes": _plain(model.classes), "parameters": parameters}
     _check_plain(content)
     # Through JSON, which makes every text anew: pickle's bytes depend on which objects are the same.
@@ -210,6 +210,7 @@ def _check_parameters(parameters: Any) -> None:
     for name in ("dropout", "input_dropout"):
         value = parameters.get(name)
         _require(isinstance(value, int | float) and 0 <= value < 1, f"its {name} is not in [0, 1)")
+    _require(parameters.get("activation") in ACTIVATIONS, "its activation is not known")
 
 
 def _check_classes(classes: Any, n_classes: int) -> NDArray[Any]:
@@ -234,9 +235,9 @@ def _are(kind: type, values: Any) -> bool:
 def _assemble(content: Mapping[str, Any]) -> FeedForwardNetwork:
     """Return the network in evaluation mode; raise unless the tensors are what was saved of it."""
     n_features, *hidden, n_classes = content["widths"]
-    dropout = (float(content["parameters"][name]) for name in ("dropout", "input_dropout"))
+    others = {key: content["parameters"][key] for key in ("dropout", "input_dropout", "activation")}
     with torch.device("meta"):  # shapes without memory: the widths may be any
-        network = FeedForwardNetwork(n_features, hidden, n_classes, *dropout)
+        network = FeedForwardNetwork(n_features, hidden, n_classes, **others)
     _check_tensors(content["state"], network.state_dict())
     _require(content["digest"] == digest_content(content), "its digest is not that of what it holds")
     network.load_state_dict(content["state"], assign=True)
@@ -282,11 +283,11 @@ def _find_reach(network: FeedForwardNetwork) -> float:
     # As filters and gradients it passes units that are off, behind which the bound sees nothing.
     passed = torch.randn(network.widths[0], generator=torch.Generator().manual_seed(0))
     found = []
-    for weight, bias in fold_batch_norm(network):
-        middle, radius = weight @ ((low + high) / 2) + bias, weight.abs() @ ((high - low) / 2)
-        passed = weight @ passed
+    for layer in fold_batch_norm(network):
+        middle = layer.weight @ ((low + high) / 2) + layer.bias
+        radius, passed = layer.weight.abs() @ ((high - low) / 2), layer.weight @ passed
         found += [(middle.abs() + radius).max(), passed.square().max()]
-        low, high = (middle - radius).relu(), (middle + radius).relu()
+        low, high = layer.bound(middle - radius, middle + radius)
     return float(torch.stack(found).max())  # infinite or NaN where float32 ends
 
 

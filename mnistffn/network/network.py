@@ -1,24 +1,55 @@
-"""The feed-forward network: linear layers with batch normalisation, ReLU and dropout."""
+"""The feed-forward network: linear layers with batch normalisation, activation and dropout."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, gelu
+
+Activation = Literal["relu", "gelu", "tanh"]
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": gelu,
+    "tanh": torch.tanh,
+}
 
 
 class AffineLayer(NamedTuple):
-    """One layer as a plain affine map ``x @ weight.T + bias``.
+    """One layer as a plain affine map ``x @ weight.T + bias``, and what follows it.
 
     Attributes
     ----------
     weight : Tensor of shape (units, inputs), float32
     bias : Tensor of shape (units,), float32
+    activation : {"relu", "gelu", "tanh"}
+        Of its units; after the output, whose pre-activations are the logits, it has no meaning.
     """
 
     weight: Tensor
     bias: Tensor
+    activation: Activation = "relu"
+
+    def activate(self, preactivations: Tensor) -> Tensor:
+        """Return the activations of its units, of the shape of their pre-activations."""
+        return ACTIVATIONS[self.activation](preactivations)
+
+    def slope(self, preactivations: Tensor) -> Tensor:
+        """Return the derivative of the activations by the pre-activations."""
+        if self.activation == "relu":
+            return (preactivations > 0).to(preactivations.dtype)
+        if self.activation == "tanh":
+            return 1 - preactivations.tanh() ** 2
+        density = torch.exp(-(preactivations**2) / 2) / math.sqrt(2 * math.pi)  # of GELU's Gaussian
+        return (1 + torch.erf(preactivations / math.sqrt(2))) / 2 + preactivations * density
+
+    def bound(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """Return bounds of the activations from bounds of the pre-activations."""
+        if self.activation == "tanh":
+            return low.tanh(), high.tanh()
+        # GELU is at least -0.17, and between 0 and the pre-activation where that is above 0.
+        return (low.relu() if self.activation == "relu" else low.clamp(-0.17, 0)), high.relu()
 
 
 class Dropout(nn.Module):
@@ -53,7 +84,7 @@ class Dropout(nn.Module):
 
 
 class HiddenLayer(nn.Module):
-    """Linear map, batch normalisation, ReLU and dropout, in this order.
+    """Linear map, batch normalisation, activation and dropout, in this order.
 
     The linear map has no bias of its own: batch normalisation would cancel it.
 
@@ -63,17 +94,26 @@ class HiddenLayer(nn.Module):
         Width of the layer below and of this one.
     dropout : float in [0, 1)
         Probability with which a unit is silenced in training.
+    activation : {"relu", "gelu", "tanh"}
+        Rectified linear (Nair and Hinton, 2010), Gaussian error linear (Hendrycks and Gimpel, 2016), or
+        hyperbolic tangent.
     """
 
-    def __init__(self, n_inputs: int, n_units: int, dropout: float) -> None:
+    def __init__(
+        self, n_inputs: int, n_units: int, dropout: float, activation: Activation = "relu"
+    ) -> None:
         super().__init__()
+        self.activation = activation
         self.linear = nn.Linear(n_inputs, n_units, bias=False)
         self.norm = nn.BatchNorm1d(n_units)
         self.dropout = Dropout(dropout)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map float32 (n, n_inputs) to activations, float32 (n, n_units)."""
-        activations: Tensor = self.dropout(torch.relu_(self.norm(self.linear(inputs))))
+        found = self.norm(self.linear(inputs))
+        # In place, which saves memory; GELU's gradient needs what went in.
+        found = torch.relu_(found) if self.activation == "relu" else ACTIVATIONS[self.activation](found)
+        activations: Tensor = self.dropout(found)
         return activations
 
 
@@ -94,6 +134,8 @@ class FeedForwardNetwork(nn.Module):
         Dropout after every hidden layer.
     input_dropout : float in [0, 1)
         Dropout of the inputs.
+    activation : {"relu", "gelu", "tanh"}
+        Of the hidden layers' units.
 
     Examples
     --------
@@ -111,12 +153,14 @@ class FeedForwardNetwork(nn.Module):
         n_classes: int,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
+        activation: Activation = "relu",
     ) -> None:
         super().__init__()
         self.widths = (n_features, *hidden, n_classes)
+        self.activation = activation
         self.input_dropout = Dropout(input_dropout)
         self.hidden = nn.ModuleList(
-            HiddenLayer(n_inputs, n_units, dropout)
+            HiddenLayer(n_inputs, n_units, dropout, activation)
             for n_inputs, n_units in zip(self.widths[:-2], self.widths[1:-1], strict=True)
         )
         self.output = nn.Linear(self.widths[-2], n_classes)
@@ -144,7 +188,7 @@ def fold_batch_norm(network: FeedForwardNetwork) -> list[AffineLayer]:
     Returns
     -------
     list of AffineLayer, the first layer first
-        ReLU between them reproduces ``network.eval()``.
+        With their activations between them they reproduce ``network.eval()``.
     """
     with torch.no_grad():
         layers = [_fold(layer) for layer in network.hidden]  # type: ignore[arg-type]
@@ -165,9 +209,11 @@ def propagate(layers: Sequence[AffineLayer], inputs: Tensor) -> list[Tensor]:
     list of Tensor of shape (n, units of the layer), float32
     """
     found: list[Tensor] = []
-    for weight, bias in layers:
-        below = found[-1].relu() if found else inputs
-        found.append(torch.addmm(bias, below, weight.T))
+    below = inputs
+    for layer in layers:
+        if found:
+            below = layers[len(found) - 1].activate(found[-1])
+        found.append(torch.addmm(layer.bias, below, layer.weight.T))
     return found
 
 
@@ -175,4 +221,5 @@ def _fold(layer: HiddenLayer) -> AffineLayer:
     norm = layer.norm
     mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
-    return AffineLayer(scale[:, None] * layer.linear.weight, norm.bias - scale * mean)
+    weight = scale[:, None] * layer.linear.weight
+    return AffineLayer(weight, norm.bias - scale * mean, layer.activation)

@@ -175,7 +175,7 @@ def carry_out(fit: Fit, data: FitData, seconds: float | None = None) -> Outcome 
         rows = draw(rows, data.labels[rows], fit.n_images, classifier.random_state)
     try:
         check_time(None)
-        classifier.fit(data.images, data.labels, rows)
+        classifier.fit(data.images, data.labels, rows=rows)
     except _TimeIsUp:
         return None
     trained = time.perf_counter()

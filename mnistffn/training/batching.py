@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mnistffn.network.tensors import as_float
+from mnistffn.training.weights import draw_copies
 
 
 class Part(NamedTuple):
@@ -20,11 +21,15 @@ class Part(NamedTuple):
         Class indices.
     rows : Tensor of shape (n_rows,), int64
         Which of them belong to the part. All three are on the same device.
+    weights : Tensor of shape (n_rows,), float64, or None
+        How often each of the rows is to be met, relative to the others; None: all alike. On
+        the CPU.
     """
 
     inputs: Tensor
     targets: Tensor
     rows: Tensor
+    weights: Tensor | None = None
 
     def take(self, order: Tensor) -> tuple[Tensor, Tensor]:
         """Return the inputs, as float32, and the targets of some of the part's rows."""
@@ -45,7 +50,8 @@ class ArrayBatches:
         Rows of a batch. A last batch of a single row joins the one before it, for batch
         normalisation cannot train on one row.
     shuffle : bool
-        Draw a new order from torch's global generator for every pass.
+        Draw a new order from torch's global generator for every pass, and where the rows have weights
+        also how many copies there are of each.
     """
 
     def __init__(self, dataset: Part, batch_size: int, *, shuffle: bool = False) -> None:
@@ -56,6 +62,10 @@ class ArrayBatches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         n, device = len(self.part.rows), self.part.rows.device
         order = torch.randperm(n, device=device) if self.shuffle else torch.arange(n, device=device)
+        if self.part.weights is not None:
+            start = float(torch.rand(())) if self.shuffle else 0.5
+            copies = draw_copies(self.part.weights, start).to(device)
+            order = torch.repeat_interleave(copies)[order]
         for some in order.split(batch_sizes(n, self.batch_size)):
             yield self.part.take(some)
 

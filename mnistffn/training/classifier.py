@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from os import PathLike
 from typing import Any, BinaryIO, Self
@@ -16,6 +16,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
 
 from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.network.modelfile import Model, read_model, write_model
@@ -31,13 +32,24 @@ from mnistffn.training.epochs import train_epochs
 from mnistffn.training.net import Epoch, TrainingNet
 from mnistffn.training.parameters import (
     DISTORTIONS,
+    Activation,
     Device,
     Norm,
+    Optimizer,
     Precision,
     Schedule,
     check_parameters,
 )
+from mnistffn.training.weights import ClassWeight, combine_weights, take_copies
 
+OPTIMIZERS: Mapping[Optimizer, dict[str, Any]] = {
+    "adam": {"optimizer": torch.optim.AdamW},
+    "sgd": {
+        "optimizer": torch.optim.SGD,
+        "optimizer__momentum": 0.9,
+        "optimizer__nesterov": True,
+    },
+}
 PREDICTION_BATCH = 4096
 FEWEST_PIXELS = 36  # of what may be an image
 RAW_SAMPLE = 100  # rows that are looked at
@@ -47,8 +59,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     """A batch-normalised feed-forward network with dropout, trained on images as they are or modified.
 
     Inputs are float32 as they are, or uint8 images, which are scaled to [0, 1] batch by batch. The
-    loss is the negative log-likelihood of the softmax, the optimizer Adam with decoupled weight decay
-    (AdamW; Loshchilov and Hutter, 2019), which without weight decay is Adam (Kingma and Ba, 2015).
+    loss is the negative log-likelihood of the softmax.
 
     Parameters
     ----------
@@ -56,12 +67,18 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Units of every hidden layer.
     dropout, input_dropout : float in [0, 1), default=0.0
         Dropout after every hidden layer, and of the inputs.
+    activation : {"relu", "gelu", "tanh"}, default="relu"
+        Of the hidden units.
+    optimizer : {"adam", "sgd"}, default="adam"
+        Adam with decoupled weight decay (AdamW; Loshchilov and Hutter, 2019), which without any is Adam
+        (Kingma and Ba, 2015); or stochastic gradient descent with Nesterov momentum 0.9
+        (Sutskever and others, 2013).
     lr : float, default=1e-2
         Learning rate, the highest one of a schedule.
     schedule : {"one-cycle", "plateau", "constant"}, default="one-cycle"
         How it changes: see :class:`~mnistffn.training.net.TrainingNet`.
     weight_decay : float, default=0.0
-        Decoupled weight decay.
+        Decoupled weight decay; with ``sgd`` that of an L2 penalty.
     label_smoothing : float in [0, 1), default=0.0
         Part of the target that is spread over all classes (Szegedy and others, 2016).
     ema_decay : float in [0, 1), default=0.0
@@ -73,6 +90,11 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     patience : int, default=0
         Epochs without a lower validation loss after which training stops; the weights of the best
         epoch are kept. 0 trains for ``max_epochs`` and keeps the last.
+    min_delta : float, default=0.0
+        What the validation loss must fall by for ``patience`` to begin anew.
+    class_weight : mapping of label to float, "balanced" or None, default=None
+        Weights of the classes, as scikit-learn has them, times those that :meth:`fit` is given.
+        ``balanced``: all classes are trained on equally often.
     validation_fraction : float in [0, 1), default=0.1
         Part of ``X`` that is not trained on but measured after every epoch, the classes in proportion.
     adversarial : float, default=0.0
@@ -131,6 +153,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         *,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
+        activation: Activation = "relu",
+        optimizer: Optimizer = "adam",
         lr: float = 1e-2,
         schedule: Schedule = "one-cycle",
         weight_decay: float = 0.0,
@@ -139,6 +163,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         batch_size: int | None = None,
         max_epochs: int = 20,
         patience: int = 0,
+        min_delta: float = 0.0,
+        class_weight: ClassWeight = None,
         validation_fraction: float = 0.1,
         adversarial: float = 0.0,
         adversarial_norm: Norm = "linf",
@@ -160,6 +186,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.hidden = hidden
         self.dropout = dropout
         self.input_dropout = input_dropout
+        self.activation = activation
+        self.optimizer = optimizer
         self.lr = lr
         self.schedule = schedule
         self.weight_decay = weight_decay
@@ -168,6 +196,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.patience = patience
+        self.min_delta = min_delta
+        self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.adversarial = adversarial
         self.adversarial_norm = adversarial_norm
@@ -190,8 +220,9 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self,
         X: ArrayLike,
         y: ArrayLike,
-        rows: NDArray[np.int64] | None = None,
+        sample_weight: ArrayLike | None = None,
         *,
+        rows: NDArray[np.int64] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Self:
         """Train the network from new weights.
@@ -203,6 +234,11 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             is not copied if it is an array of one of these types and may be written to.
         y : array-like of shape (n,)
             Labels, numbers or strings, of at least two classes.
+        sample_weight : array-like of shape (n,) or None, default=None
+            How often each row is trained on, 0 or more. Whole numbers are copies of the row, and an
+            epoch has them all; of others, only their ratios count: an epoch has as many rows as there
+            are with a weight above 0, drawn anew for every epoch by these weights. The validation part
+            is weighted likewise.
         rows : ndarray of shape (n_rows,), int64, or None, default=None
             Train on these rows of ``X`` and ``y`` only.
         checkpoint : Checkpoint or None, default=None
@@ -217,7 +253,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         UsageError
             A parameter is out of its range, or there is no such device. It is a ValueError too.
         ValueError
-            ``X`` or ``y`` is not fit for training: NaN, one class only, too few rows.
+            ``X``, ``y`` or ``sample_weight`` is not fit for training: NaN, one class only, too few
+            rows, weights below 0.
 
         Warns
         -----
@@ -231,19 +268,19 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_parameters(self.get_params(deep=False))
         device = resolve_device(self.device)
         check_precision(self.precision, device)
-        X, targets, rows = self._check_training_data(X, y, rows)
+        X, targets, rows, weights = self._check_training_data(X, y, sample_weight, rows)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        train, valid = self._hold_out(targets, rows, seed)
+        train, valid = self._hold_out(targets[rows], seed)
         with seeded(seed, self.n_threads, device), computing(self.precision):
             data = as_tensor(X).to(device), as_tensor(targets).to(device)
             parts = (
-                Part(*data, as_tensor(train).to(device)),
-                None if valid is None else Part(*data, as_tensor(valid).to(device)),
+                _make_part(data, rows, weights, train),
+                None if valid is None else _make_part(data, rows, weights, valid),
             )
             self.net_ = self._make_net(len(train), device).initialize()
             self.module_: FeedForwardNetwork = self.net_.module_
             self.history_, self.best_epoch_ = train_epochs(
-                self.net_, parts, self.patience, self.on_epoch, checkpoint
+                self.net_, parts, self.patience, self.min_delta, self.on_epoch, checkpoint
             )
             self.module_.cpu()
         return self
@@ -305,6 +342,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         del parameters["on_epoch"]
         if isinstance(self.random_state, RandomState):
             parameters["random_state"] = None
+        if isinstance(self.class_weight, Mapping):  # whose labels may be anything
+            parameters["class_weight"] = None
         check_is_fitted(self)
         write_model(path, Model(self.module_, self.classes_, parameters))
 
@@ -335,8 +374,13 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         return classifier
 
     def _check_training_data(
-        self, X: ArrayLike, y: ArrayLike, rows: NDArray[np.int64] | None
-    ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        rows: NDArray[np.int64] | None,
+    ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64] | None]:
+        """Return inputs, targets, the rows to train on, and their weights where they differ."""
         inputs, labels = validate_data(self, X, y, dtype=[np.float32, np.uint8])
         check_classification_targets(labels)
         if self.adversarial and inputs.dtype != np.uint8 and (inputs.min() < 0 or inputs.max() > 1):
@@ -344,6 +388,10 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             msg = f"adversarial={self.adversarial} needs X in [0, 1], but {found}"
             raise ValueError(msg)
         rows = np.arange(len(labels)) if rows is None else rows
+        own = None if sample_weight is None else _check_length(sample_weight, len(labels))[rows]
+        weights = combine_weights(own, self.class_weight, labels[rows])
+        if weights is not None:
+            rows, weights = take_copies(rows, weights)
         _warn_of_raw_pixels(inputs)
         self.classes_ = np.unique(labels[rows])
         if len(self.classes_) < 2:
@@ -351,15 +399,18 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             raise ValueError(msg)
         targets = np.zeros(len(labels), np.int64)
         targets[rows] = np.searchsorted(self.classes_, labels[rows])
-        return inputs, targets, rows
+        if weights is None and len(rows) <= choose_batch_size(self.batch_size, len(rows)):
+            # One batch holds them all: their order must not count, nor whether copies are together.
+            rows = np.array(sorted(rows, key=lambda row: (targets[row], inputs[row].tobytes())))
+        return inputs, targets, rows, weights
 
     def _hold_out(
-        self, targets: NDArray[np.int64], rows: NDArray[np.int64], seed: int
+        self, classes: NDArray[np.int64], seed: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-        """Return the rows to train on and, if there is one, those of the validation part."""
-        n = len(rows)
+        """Return the places of the rows to train on and, if there is one, of the validation part."""
+        n = len(classes)
         if not self.validation_fraction:
-            return rows, None
+            return np.arange(n), None
         n_valid = math.ceil(self.validation_fraction * n)
         if n - n_valid < 2:
             msg = (
@@ -367,10 +418,9 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
                 f"validation_fraction={self.validation_fraction}: at least 2 are needed"
             )
             raise UsageError(msg)
-        classes = targets[rows]
         rare = np.bincount(classes).min() < 2 or min(n_valid, n - n_valid) < len(self.classes_)
         train, valid = train_test_split(
-            rows, test_size=n_valid, stratify=None if rare else classes, random_state=seed
+            np.arange(n), test_size=n_valid, stratify=None if rare else classes, random_state=seed
         )
         return train, valid
 
@@ -383,10 +433,12 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             module__n_classes=len(self.classes_),
             module__dropout=self.dropout,
             module__input_dropout=self.input_dropout,
+            module__activation=self.activation,
             criterion__label_smoothing=self.label_smoothing,
             lr=self.lr,
             optimizer__weight_decay=self.weight_decay,
             optimizer__fused=True,
+            **OPTIMIZERS[self.optimizer],
             schedule=self.schedule,
             # Before patience is used up, so that a smaller learning rate has its chance.
             plateau_epochs=max(1, self.patience // 2) if self.patience else 5,
@@ -399,6 +451,27 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             precision=self.precision,
             device=device,
         )
+
+
+def _check_length(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Return the weights of ``n`` samples; raise ValueError for another number of them."""
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n,):
+        msg = f"sample_weight has shape {weights.shape}, but there are {n} samples: give one for each"
+        raise ValueError(msg)
+    return weights
+
+
+def _make_part(
+    data: tuple[Tensor, Tensor],
+    rows: NDArray[np.int64],
+    weights: NDArray[np.float64] | None,
+    places: NDArray[np.int64],
+) -> Part:
+    """Return the part of some places among the rows, on the device where the data are."""
+    device = data[0].device
+    own = None if weights is None else as_tensor(weights[places])
+    return Part(*data, as_tensor(rows[places]).to(device), own)
 
 
 def _warn_of_raw_pixels(X: NDArray[Any]) -> None:

@@ -60,6 +60,7 @@ def train_epochs(
     net: TrainingNet,
     parts: tuple[Part, Part | None],
     patience: int,
+    min_delta: float = 0.0,
     on_epoch: Callable[[Epoch], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> tuple[list[Epoch], int]:
@@ -76,6 +77,9 @@ def train_epochs(
     parts : (training part, validation part or None)
     patience : int
         Epochs without a lower validation loss after which training stops; 0: it does not.
+    min_delta : float
+        By how much the validation loss must be lower for patience to begin anew. The weights of the
+        lowest are kept in any case.
     on_epoch : callable or None
         Told of every epoch that is trained.
     checkpoint : Checkpoint or None
@@ -127,11 +131,20 @@ def train_epochs(
             warnings.warn(_describe_collapse(history, best.epoch), stacklevel=4)
             break
         by_loss.update(epoch.epoch, epoch.valid_loss)
-        if patience and epoch.epoch - by_loss.epoch >= patience:
+        if patience and epoch.epoch - _find_last_fall(history, min_delta) >= patience:
             break
     net.module_.load_state_dict(best.state if best else net.kept.state_dict())
     net.module_.eval()
     return history, best.epoch if best else len(history)
+
+
+def _find_last_fall(history: list[Epoch], min_delta: float) -> int:
+    """Return the last epoch whose validation loss was lower by more than ``min_delta``."""
+    lowest, found = math.inf, 0
+    for epoch in history:
+        if epoch.valid_loss < lowest - min_delta:
+            lowest, found = epoch.valid_loss, epoch.epoch
+    return found
 
 
 def has_collapsed(history: list[Epoch]) -> bool:

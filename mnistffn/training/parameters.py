@@ -14,6 +14,8 @@ from typing import Any, Literal, get_args
 from mnistffn.errors import UsageError, check_values
 
 Schedule = Literal["one-cycle", "plateau", "constant"]
+Activation = Literal["relu", "gelu", "tanh"]  # as the network wing has them, which would load torch
+Optimizer = Literal["adam", "sgd"]
 Norm = Literal["linf", "l2"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["float32", "tf32", "bf16"]
@@ -90,6 +92,12 @@ def _are_whole(values: Iterable[Any], low: int, high: float = math.inf) -> bool:
     return not isinstance(values, str) and all(_is_whole(value, low, high) for value in values)
 
 
+def _is_class_weight(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(weight >= 0 and weight < math.inf for weight in value.values())
+    return value is None or value == "balanced"
+
+
 def _one_of(kind: Any) -> tuple[Callable[[Any], bool], str]:
     choices = get_args(kind)
     return lambda v: v in choices, f"one of {', '.join(choices)}"
@@ -106,6 +114,14 @@ _ROWS = [
     ),
     Parameter("input_dropout", 0.0, _is_part, "in [0, 1)", "Dropout of the pixels.", NETWORK),
     Parameter(
+        "activation", "relu", *_one_of(Activation),
+        f"Of the hidden units: {', '.join(get_args(Activation))}.", NETWORK, metavar="NAME",
+    ),
+    Parameter(
+        "optimizer", "adam", *_one_of(Optimizer),
+        "adam, or sgd with Nesterov momentum 0.9.", OPTIMIZATION, metavar="NAME",
+    ),
+    Parameter(
         "lr", 1e-2, lambda v: 0 < v < math.inf, "above 0",
         "Learning rate, the highest of the schedule.", OPTIMIZATION, logarithmic=True,
     ),
@@ -116,7 +132,7 @@ _ROWS = [
     ),
     Parameter(
         "weight_decay", 0.0, lambda v: 0 <= v < math.inf, "0 or more",
-        "Decoupled weight decay.", OPTIMIZATION, logarithmic=True,
+        "Weight decay: decoupled with adam, an L2 penalty with sgd.", OPTIMIZATION, logarithmic=True,
     ),
     Parameter(
         "label_smoothing", 0.0, _is_part, "in [0, 1)",
@@ -138,6 +154,14 @@ _ROWS = [
     Parameter(
         "patience", 0, lambda v: _is_whole(v, 0), "a whole number, 0 or more",
         "Epochs without a lower validation loss that end it; 0: never.", OPTIMIZATION, tunable=False,
+    ),
+    Parameter(
+        "min_delta", 0.0, lambda v: 0 <= v < math.inf, "0 or more",
+        "What the loss must fall by for patience to see it.", OPTIMIZATION, tunable=False,
+    ),
+    Parameter(
+        "class_weight", None, _is_class_weight, "balanced, or in Python a weight for every class",
+        "balanced: rare classes are trained on as often as others.", OPTIMIZATION, metavar="HOW",
     ),
     # 0.1, as in scikit-learn, but half as much in the recipes: these were chosen for MNIST, where 2,700
     # images are enough to measure on, and the others better trained on.

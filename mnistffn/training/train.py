@@ -143,7 +143,7 @@ def run_train(
             progress.note(f"{len(state['history'])} epochs are there already, in {checkpoint.path}")
         classifier.set_params(on_epoch=_Reporter(progress, classifier.max_epochs, threads))
         dataset, rows = run_data.dataset, run_data.split.train
-        classifier.fit(dataset.flat, dataset.labels, rows, checkpoint=checkpoint)
+        classifier.fit(dataset.flat, dataset.labels, rows=rows, checkpoint=checkpoint)
         if not classifier.best_epoch_:
             msg = f"training diverged and left nothing to keep: lower the learning rate {classifier.lr}"
             raise MnistffnError(msg)

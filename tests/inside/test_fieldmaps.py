@@ -13,7 +13,13 @@ from mnistffn.inside.fieldmaps import (
     propagate_weights,
 )
 from mnistffn.inside.options import KINDS
-from mnistffn.network.network import AffineLayer, FeedForwardNetwork, fold_batch_norm, propagate
+from mnistffn.network.network import (
+    ACTIVATIONS,
+    AffineLayer,
+    FeedForwardNetwork,
+    fold_batch_norm,
+    propagate,
+)
 
 
 def make_layers(*widths: int) -> list[AffineLayer]:
@@ -55,12 +61,16 @@ def test_the_first_layers_filter_holds_its_batch_normalisation() -> None:
 @pytest.mark.parametrize(
     "widths", [(9, 3), (9, 7, 4), (9, 7, 6, 4), (9, 8, 7, 6, 4), (9, 8, 8, 7, 6, 4)]
 )
-def test_the_gradient_agrees_with_finite_differences_at_any_depth(widths: tuple[int, ...]) -> None:
-    layers = [AffineLayer(*(part.double() for part in layer)) for layer in make_layers(*widths)]
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_gradient_agrees_with_finite_differences_at_any_depth(
+    widths: tuple[int, ...], activation: str
+) -> None:
+    layers = [AffineLayer(w.double(), b.double(), activation) for w, b, _ in make_layers(*widths)]
     X = torch.rand(60, 9, dtype=torch.float64)
     units, step = [2, 0], 1e-6
     # average_gradient is in float32; its gates are those of these images in double precision too.
-    found = average_gradient([AffineLayer(w.float(), b.float()) for w, b in layers], units, X.float())
+    single = [AffineLayer(w.float(), b.float(), activation) for w, b, _ in layers]
+    found = average_gradient(single, units, X.float())
     for pixel in range(9):
         nudge = step * torch.eye(9, dtype=torch.float64)[pixel]
         above, below = (propagate(layers, X + sign * nudge)[-1][:, units] for sign in (1, -1))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mnistffn.errors import UsageError
-from mnistffn.inside.objectives import Objective, Targets, leaking_relu
+from mnistffn.inside.objectives import Objective, Targets, activate_leaking
 from mnistffn.network.network import AffineLayer, propagate
 
 NAMES = ["0", "1", "2", "3"]
@@ -54,7 +54,16 @@ def test_the_gradient_reaches_the_image_which_is_a_leaf() -> None:
 
 def test_the_gradient_leaks_where_units_are_off_and_the_value_does_not() -> None:
     inputs = torch.tensor([-2.0, -0.5, 0.5, 2.0], requires_grad=True)
-    activations = leaking_relu(inputs, 0.1)
+    layer = AffineLayer(torch.empty(0), torch.empty(0))
+    activations = activate_leaking(layer, inputs, 0.1)
     assert activations.tolist() == [0, 0, 0.5, 2]
     activations.sum().backward()
     assert inputs.grad.tolist() == pytest.approx([0.1, 0.1, 1, 1])
+
+
+def test_a_tanh_leaks_on_both_sides() -> None:
+    inputs = torch.tensor([-30.0, 0, 30], requires_grad=True)
+    activations = activate_leaking(AffineLayer(torch.empty(0), torch.empty(0), "tanh"), inputs, 0.1)
+    assert activations.tolist() == [-1, 0, 1]
+    activations.sum().backward()
+    assert inputs.grad.tolist() == pytest.approx([0.1, 1.1, 0.1])

@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from mnistffn.inside.unitstats import (
     measure_ablations,
     measure_selectivity,
 )
-from mnistffn.network.network import AffineLayer, propagate
+from mnistffn.network.network import ACTIVATIONS, AffineLayer, propagate
 
 
 def hand_made(layer: int) -> tuple[OpenLayer, LabelledImages]:
@@ -53,11 +54,30 @@ def test_output_units_are_measured_by_their_probability_and_by_what_is_read() ->
     assert seven.ablation == nine.ablation == 0.5, "a class that cannot be predicted is lost"
 
 
+def test_a_hand_made_tanh_unit_is_told_by_what_is_above_0_and_never_dead() -> None:
+    first = AffineLayer(torch.tensor([[2.0, 0], [-1, -1]]), torch.tensor([-1.0, 0]), "tanh")
+    second = AffineLayer(torch.tensor([[1.0, 0], [-1, 0]]), torch.zeros(2))
+    X = torch.tensor([[255, 0], [255, 0], [0, 0], [0, 255]], dtype=torch.uint8)
+    opened = OpenLayer([first, second], 1, (2, 2, 2), [7, 9], None)
+    images = LabelledImages(X, torch.tensor([0, 0, 1, 1]))
+    one, below = describe_units(opened, [0, 1], images, images)
+    assert (one.on, one.prefers, one.selectivity) == (0.5, [7], 1)
+    assert one.class_means == pytest.approx([math.tanh(1), 0])
+    assert one.ablation == 0.5, "without it both outputs are 0 and the first of equals is taken"
+    assert (below.on, below.dead, below.prefers, below.ablation) == (0, False, [], 0)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("layer", [1, 2, 3])
-def test_ablation_is_what_accuracy_loses_in_the_network_without_the_unit(layer: int) -> None:
+def test_ablation_is_what_accuracy_loses_in_the_network_without_the_unit(
+    layer: int, activation: str
+) -> None:
     torch.manual_seed(0)
     widths = (12, 9, 8, 7, 4)
-    layers = [AffineLayer(torch.randn(n, m), torch.randn(n) / 2) for m, n in itertools.pairwise(widths)]
+    layers = [
+        AffineLayer(torch.randn(n, m), torch.randn(n) / 2, activation)
+        for m, n in itertools.pairwise(widths)
+    ]
     X = torch.randint(0, 256, (500, 12), dtype=torch.uint8)
     labels = propagate(layers, X.float() / 255)[-1].argmax(dim=1)
     labels[::3] = (labels[::3] + 1) % 4
@@ -66,7 +86,8 @@ def test_ablation_is_what_accuracy_loses_in_the_network_without_the_unit(layer: 
     for unit, loss in enumerate(found):
         weight = layers[layer].weight.clone()
         weight[:, unit] = 0
-        silenced = [*layers[:layer], AffineLayer(weight, layers[layer].bias), *layers[layer + 1 :]]
+        own = layers[layer]._replace(weight=weight)
+        silenced = [*layers[:layer], own, *layers[layer + 1 :]]
         before, after = (
             (propagate(net, X.float() / 255)[-1].argmax(dim=1) == labels).double().mean()
             for net in (layers, silenced)

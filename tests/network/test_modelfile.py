@@ -56,7 +56,7 @@ def test_a_model_comes_back_as_it_was(path: Path, model: Model) -> None:
     assert found.classes.tolist() == [1, 3, 7]
     assert found.parameters == {
         "hidden": (5, 4), "dropout": 0.2, "input_dropout": 0.1, "lr": 1e-3, "schedule": "plateau",
-        "patience": 3, "n_threads": None, "augment": True, "image_shape": (2, 3),
+        "patience": 3, "n_threads": None, "augment": True, "image_shape": (2, 3), "activation": "relu",
     }  # fmt: skip
     assert found.parameters["augment"] is True
     assert [m.p for m in found.network.modules() if hasattr(m, "p")] == [0.1, 0.2, 0.2]
@@ -206,8 +206,8 @@ def tamper(path: Path, seal: bool = True, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": 2}, "has schema 2, this program reads 3: run mnistffn train again"),
-        ({"schema": 3.0}, "not a model"),
+        ({"schema": 3}, "has schema 3, this program reads 4: run mnistffn train again"),
+        ({"schema": 4.0}, "not a model"),
         ({"schema": 10**5000}, "not a model"),
         ({"more": 1}, "not a model .*other keys"),
         ({"widths": [6, 5, 3]}, "its parameters name other layers"),

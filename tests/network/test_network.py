@@ -1,14 +1,20 @@
 import pytest
 import torch
 
-from mnistffn.network.network import FeedForwardNetwork, fold_batch_norm, propagate
+from mnistffn.network.network import (
+    ACTIVATIONS,
+    AffineLayer,
+    FeedForwardNetwork,
+    fold_batch_norm,
+    propagate,
+)
 
 
-@pytest.fixture
-def network() -> FeedForwardNetwork:
+@pytest.fixture(params=ACTIVATIONS)
+def network(request: pytest.FixtureRequest) -> FeedForwardNetwork:
     """A network whose batch normalisation has seen data, in training mode."""
     torch.manual_seed(0)
-    network = FeedForwardNetwork(20, [16, 8, 6], 5, dropout=0.5)
+    network = FeedForwardNetwork(20, [16, 8, 6], 5, dropout=0.5, activation=request.param)
     for layer in network.hidden:
         torch.nn.init.normal_(layer.norm.weight)
         torch.nn.init.normal_(layer.norm.bias)
@@ -25,9 +31,22 @@ def test_folding_batch_norm_reproduces_evaluation_mode(network: FeedForwardNetwo
         expected = layer.norm(layer.linear(expected))
         assert (expected < 0).any(), "these are pre-activations"
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
-        expected = expected.relu()
+        expected = ACTIVATIONS[network.activation](expected)
     logits = propagate(fold_batch_norm(network), inputs)[-1]
     torch.testing.assert_close(logits, network(inputs), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_slope_is_the_derivative_and_bounds_hold(name: str) -> None:
+    layer = AffineLayer(torch.empty(0), torch.empty(0), name)
+    values = torch.linspace(-6, 6, 1000, dtype=torch.float64, requires_grad=True)
+    layer.activate(values).sum().backward()
+    torch.testing.assert_close(layer.slope(values.detach()), values.grad)
+    middle, radius = torch.randn(500) * 2, torch.rand(500)
+    low, high = layer.bound(middle - radius, middle + radius)
+    inside = layer.activate(middle + radius * torch.linspace(-1, 1, 99)[:, None])
+    assert (inside >= low - 1e-6).all()
+    assert (inside <= high + 1e-6).all()
 
 
 def test_layers_of_any_number_have_the_widths_asked_for() -> None:

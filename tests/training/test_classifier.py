@@ -1,5 +1,6 @@
 import io
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +47,37 @@ def test_it_learns_and_is_scored_in_evaluation_mode() -> None:
     before = classifier.predict_proba(X_test)
     classifier.module_.train()
     np.testing.assert_array_equal(classifier.predict_proba(X_test), before)
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu", "tanh"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_every_activation_and_optimizer_learns_and_is_saved(
+    activation: str, optimizer: str, tmp_path: Path
+) -> None:
+    classifier = FeedForwardClassifier(
+        (32,), activation=activation, optimizer=optimizer, lr=0.02, max_epochs=10, random_state=0
+    ).fit(X, y)
+    assert classifier.score(X, y) > 0.9
+    used = classifier.net_.optimizer_
+    assert type(used) is {"adam": torch.optim.AdamW, "sgd": torch.optim.SGD}[optimizer]
+    classifier.save(tmp_path / "model.pt")
+    loaded = FeedForwardClassifier.load(tmp_path / "model.pt")
+    assert loaded.module_.activation == activation
+    np.testing.assert_array_equal(loaded.predict_proba(X), classifier.predict_proba(X))
+
+
+def test_patience_counts_falls_of_more_than_min_delta_and_keeps_the_lowest() -> None:
+    options = {"hidden": (16,), "lr": 1e-3, "schedule": "constant", "patience": 3, "max_epochs": 60}
+    fits = [
+        FeedForwardClassifier(**options, min_delta=least, random_state=0).fit(X, y)
+        for least in (0.0, 0.05)
+    ]
+    usual, strict = fits
+    assert len(strict.history_) < len(usual.history_)
+    losses = [epoch.valid_loss for epoch in strict.history_]
+    assert strict.best_epoch_ == np.argmin(losses) + 1
+    falls = [n for n, loss in enumerate(losses) if n == 0 or loss < min(losses[:n]) - 0.05]
+    assert len(losses) - 1 - falls[-1] >= 3
 
 
 def test_the_best_epochs_weights_are_kept() -> None:

@@ -103,9 +103,9 @@ def test_the_test_part_is_never_trained_on(run: RunDirectory) -> None:
     seen = []
 
     class Spy(FeedForwardClassifier):
-        def fit(self, X, y, rows, **others):
+        def fit(self, X, y, *, rows, **others):
             seen.append(X[rows])
-            return super().fit(X, y, rows, **others)
+            return super().fit(X, y, rows=rows, **others)
 
     digits = builtin_digits()
     with pytest.MonkeyPatch.context() as patch:
