@@ -3,9 +3,10 @@
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
 
 from mnistffn.cli import options as opt
 from mnistffn.search.options import Strategy
@@ -32,7 +33,29 @@ def register(app: typer.Typer) -> None:
         "mnistffn search data/MNIST.mat",
         "mnistffn search --trials 50 --strategy halving --time-limit 10",
     )
-    app.command(epilog=examples)(search)
+    app.command(epilog=examples, cls=_SearchCommand)(search)
+
+
+class _SearchCommand(TyperCommand):
+    """Takes ``--layers 1 3`` as well as ``--layers 3``, which click does not know how to."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Join two numbers behind ``--layers``."""
+        for place in [n for n, arg in enumerate(args[:-2]) if arg == "--layers"]:
+            if args[place + 1].isdecimal() and args[place + 2].isdecimal():
+                args = [*args[: place + 1], ":".join(args[place + 1 : place + 3]), *args[place + 3 :]]
+                break
+        return super().parse_args(ctx, args)
+
+
+def read_layers(text: str) -> tuple[int, int]:
+    """Return the bounds of the number of layers from text such as ``2`` or ``1:3``."""
+    fewest, _, most = text.partition(":")
+    try:
+        return int(fewest), int(most or fewest)
+    except ValueError:
+        msg = f"{text!r} is no number of layers such as 2, and no bounds such as 1 3"
+        raise typer.BadParameter(msg, param_hint="--layers") from None
 
 
 def _spell_dropout_bounds() -> str:
@@ -52,7 +75,10 @@ def search(
         tuple[int, int],
         typer.Option(help="Bounds of the first hidden layer; each further one has half."),
     ] = (100, 600),
-    layers: Annotated[int, typer.Option(help="Hidden layers.")] = 2,
+    layers: Annotated[
+        str,
+        typer.Option(metavar="N [N]", help="Hidden layers; two numbers are the bounds of a search."),
+    ] = "2",
     dropout: Annotated[
         tuple[float, float] | None,
         typer.Option(help="Bounds of the dropout.", show_default=_spell_dropout_bounds()),
@@ -67,6 +93,7 @@ def search(
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Epochs of one fit at the most.")] = 5,
+    class_weight: Annotated[Literal["balanced"] | None, opt.parameter("class_weight")] = None,
     patience: Annotated[
         int | None,
         typer.Option(
@@ -128,12 +155,13 @@ def search(
     further, given = read_further(tune or [])
     where = opt.take_data(context)
     given |= {} if patience is None else {"patience": patience}
+    given |= {} if class_weight is None else {"class_weight": class_weight}
     with Terminal.of(context) as terminal:
         from mnistffn.search.options import SearchOptions
         from mnistffn.search.search import run_search
         from mnistffn.search.space import SearchSpace
 
-        space = SearchSpace(hidden, layers, bounds, further)
+        space = SearchSpace(hidden, read_layers(layers), bounds, further)
         chosen = SearchOptions(
             trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
             given, precision, device, jobs, seed,
@@ -222,6 +250,8 @@ def _read_value(text: str, part: str) -> Any:
     word = part.strip()
     if word.lower() in ("true", "false"):
         return word.lower() == "true"
+    if word.lower() == "none":
+        return None
     for kind in (int, float):
         with suppress(ValueError):
             return kind(word)

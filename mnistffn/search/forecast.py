@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from joblib import cpu_count
 from sklearn.base import clone
-from sklearn.model_selection import ParameterSampler
 
 from mnistffn.machine import read_free_memory, read_memory
 from mnistffn.network.network import FeedForwardNetwork
@@ -21,7 +20,7 @@ from mnistffn.search.fit import Fit, FitData, Outcome
 from mnistffn.search.options import FEWEST_IMAGES, SearchOptions, plan_rounds
 from mnistffn.search.pool import open_carrier
 from mnistffn.search.random_search import assign_folds, count_jobs, make_classifier
-from mnistffn.search.space import SearchSpace
+from mnistffn.search.space import SearchSpace, draw_candidates
 
 PILOT_EPOCHS = 2  # the first one of a fit is slower: its surplus counts once
 
@@ -78,12 +77,9 @@ def forecast_search(
     options = replace(options, seed=run_data.resolve_seed(options.seed))
     X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
     classifier = make_classifier(y, space, options, shape)
-    candidates = [
-        clone(classifier).set_params(**drawn)
-        for drawn in ParameterSampler(
-            space.distributions(), options.n_trials, random_state=options.seed
-        )
-    ]
+    drawn = draw_candidates(space, options.n_trials, options.seed or 0)
+    options = replace(options, n_trials=len(drawn))
+    candidates = [clone(classifier).set_params(**parameters) for parameters in drawn]
     n_classes = len(np.unique(y))
     sizes = [_count_parameters(X.shape[1], c.hidden, n_classes) for c in candidates]
     ends = [int(np.argmin(sizes)), int(np.argmax(sizes))]

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ from mnistffn.search.fit import Fit, FitData, FitError, Outcome, plain
 from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
 from mnistffn.search.pool import open_carrier
 from mnistffn.search.result import Candidate, SearchResult
-from mnistffn.search.space import SearchSpace
-from mnistffn.search.trial import CLASSIFIER, Fits, Trial
+from mnistffn.search.space import SearchSpace, draw_candidates
+from mnistffn.search.trial import Fits, Trial
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import TUNABLE, check_parameters
@@ -49,7 +50,8 @@ def random_search(
 
     Every fit is seeded by the same number and runs on one thread, so that neither the order nor the
     number of processes changes a result. Processes share one copy of the images, and each is started
-    once. A fit that raises, or whose process dies twice, is left out together with its candidate.
+    once. No candidate is tried twice: where the space has fewer than asked for, all are tried. A fit
+    that raises, or whose process dies twice, is left out together with its candidate.
 
     Parameters
     ----------
@@ -76,6 +78,9 @@ def random_search(
         Every fit failed, or time ran out before one candidate was finished.
     """
     classifier = make_classifier(y, space, options, image_shape)
+    drawn = draw_candidates(space, options.n_trials, options.seed or 0)
+    options = replace(options, n_trials=len(drawn))
+    tried = [clone(classifier).set_params(**parameters) for parameters in drawn]
     data = FitData(X, y, assign_folds(y, options))
     folder = journal.path.parent if journal else None
     with (
@@ -85,12 +90,12 @@ def random_search(
         # Fits that diverged are counted instead, and those that failed reported.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
-        fits = Fits(carry_out, journal, on_fit, options.time_limit)
-        search = _make_search(Trial(classifier, fits), space, options, data.folds)
+        fits = Fits(tried, carry_out, journal, on_fit, options.time_limit)
+        search = _make_search(Trial(fits), options, data.folds)
         with parallel_config("threading"):  # each of which waits for a process
             results = search.fit(data.folds[:, None], y).cv_results_
     searched = list(space.distributions())
-    candidates = _candidates(results, fits, classifier, searched, options.n_folds)
+    candidates = _candidates(results, fits, drawn, options.n_folds)
     if not candidates:
         if fits.failures:
             msg = f"no candidate was finished: {describe_failure(*fits.failures[0], searched)}"
@@ -167,9 +172,9 @@ def make_classifier(
 
 
 def _make_search(
-    trial: Trial, space: SearchSpace, options: SearchOptions, folds: NDArray[np.int64]
+    trial: Trial, options: SearchOptions, folds: NDArray[np.int64]
 ) -> RandomizedSearchCV | HalvingRandomSearchCV:
-    distributions = {CLASSIFIER + name: values for name, values in space.distributions().items()}
+    distributions = {"candidate": list(range(options.n_trials))}
     common = {
         "cv": PredefinedSplit(folds),
         "n_jobs": count_jobs(options, len(folds)),
@@ -196,17 +201,14 @@ def _make_search(
 def _candidates(
     results: Mapping[str, Any],
     fits: Fits,
-    classifier: FeedForwardClassifier,
-    searched: list[str],
+    drawn: Sequence[Mapping[str, Any]],
     n_folds: int,
 ) -> list[Candidate]:
     """Return the candidates of which every fold was finished, the best one first."""
     candidates = []
-    for drawn in results["params"]:
-        given = {name: drawn[CLASSIFIER + name] for name in searched}
-        n_images = drawn.get("n_images")
-        own = clone(classifier).set_params(**given)
-        outcomes = [fits.find(Fit.of(own, fold, n_images)) for fold in range(n_folds)]
+    for trial in sorted(results["params"], key=lambda trial: trial["candidate"]):
+        place, n_images = trial["candidate"], trial.get("n_images")
+        outcomes = [fits.find(place, fold, n_images) for fold in range(n_folds)]
         finished = [outcome for outcome in outcomes if outcome]
         if len(finished) == n_folds:
             diverged, epochs, seconds = (
@@ -214,6 +216,6 @@ def _candidates(
                 for name in ("diverged", "epochs", "seconds")
             )
             accuracies = tuple(outcome.accuracy for outcome in finished)
-            parameters = {name: plain(value) for name, value in given.items()}
+            parameters = {name: plain(value) for name, value in drawn[place].items()}
             candidates.append(Candidate(parameters, accuracies, diverged, epochs, seconds, n_images))
     return sorted(candidates, key=lambda candidate: (-(candidate.n_images or 0), -candidate.mean))

@@ -15,7 +15,7 @@ from mnistffn.search.fit import Fit, FitError, Outcome
 from mnistffn.search.options import SearchOptions, plan_rounds
 from mnistffn.search.random_search import count_jobs, make_classifier, random_search
 from mnistffn.search.result import SearchResult, make_columns, make_table, summarise
-from mnistffn.search.space import SearchSpace
+from mnistffn.search.space import SearchSpace, draw_candidates
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import resolve_device
 from mnistffn.training.parameters import LOGARITHMIC
@@ -47,6 +47,10 @@ def run_search(
 
     run_data = open_run_data(run, data, options.seed, progress)
     seed = run_data.resolve_seed(options.seed)
+    n_different = len(draw_candidates(space, options.n_trials, seed))
+    if n_different < options.n_trials:
+        progress.note(f"there are {n_different} different candidates, not {options.n_trials}")
+        options = replace(options, n_trials=n_different)
     n_jobs = count_jobs(options, len(run_data.split.train))
     options = replace(options, seed=seed, n_jobs=n_jobs)
     device = str(resolve_device(options.device))

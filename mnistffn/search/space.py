@@ -1,43 +1,51 @@
 """What a random search draws its candidates from."""
 
+import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.random import RandomState
 from scipy import stats
+from sklearn.model_selection import ParameterSampler
+from sklearn.utils import check_random_state
 
 from mnistffn.errors import UsageError
 from mnistffn.training.parameters import PARAMETERS, WIDEST, check_tunable
 from mnistffn.training.recipes import OTHER_DROPOUT_BOUNDS
 
+DEEPEST = 100  # hidden layers
+MISSES = 1000  # draws without a candidate that is new, until there is none
+
 
 class LayerSizes:
     """Distribution of the sizes of all hidden layers: every layer half as wide as the one below.
 
-    The first layer is uniform on ``low`` to ``high``, the second on ``low / 2`` to ``high / 2``, and so
-    on, all independent and both ends included.
+    Their number is uniform. The first layer is uniform on ``low`` to ``high``, the second on
+    ``low / 2`` to ``high / 2``, and so on, all independent and both ends included.
 
     Examples
     --------
-    >>> sizes = LayerSizes(100, 500, n_layers=2).rvs(random_state=0)
+    >>> sizes = LayerSizes(100, 500, n_layers=(2, 2)).rvs(random_state=0)
     >>> 100 <= sizes[0] <= 500, 50 <= sizes[1] <= 250
     (True, True)
     """
 
-    def __init__(self, low: int, high: int, n_layers: int) -> None:
+    def __init__(self, low: int, high: int, n_layers: tuple[int, int]) -> None:
+        self.fewest, most = n_layers
         self.layers = [
-            stats.randint(max(1, low >> depth), max(1, high >> depth) + 1) for depth in range(n_layers)
+            stats.randint(max(1, low >> depth), max(1, high >> depth) + 1) for depth in range(most)
         ]
 
     def rvs(self, random_state: RandomState | int | None = None) -> tuple[int, ...]:
         """Draw one size for every layer."""
-        generator = (
-            np.random.RandomState(random_state) if isinstance(random_state, int) else random_state
-        )
-        return tuple(int(layer.rvs(random_state=generator)) for layer in self.layers)
+        generator = check_random_state(random_state)
+        depth = len(self.layers)
+        if self.fewest < depth:
+            depth = int(generator.randint(self.fewest, depth + 1))
+        return tuple(int(layer.rvs(random_state=generator)) for layer in self.layers[:depth])
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,8 @@ class SearchSpace:
     ----------
     hidden : (int, int)
         Bounds of the first hidden layer's size; uniform. Every further layer has half of them.
-    n_layers : int
-        Hidden layers.
+    n_layers : (int, int)
+        Bounds of the number of hidden layers; uniform.
     dropout : (float, float)
         Uniform.
     further : mapping of str to tuple or list
@@ -58,13 +66,14 @@ class SearchSpace:
     """
 
     hidden: tuple[int, int] = (100, 600)
-    n_layers: int = 2
+    n_layers: tuple[int, int] = (2, 2)
     dropout: tuple[float, float] = OTHER_DROPOUT_BOUNDS
     further: Mapping[str, tuple[float, float] | list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rules = {
             "hidden": 1 <= self.hidden[0] <= self.hidden[1] <= WIDEST,
+            "n_layers": 1 <= self.n_layers[0] <= self.n_layers[1] <= DEEPEST,
             "dropout": 0 <= self.dropout[0] <= self.dropout[1] < 1,
         }
         for name, values in self.further.items():
@@ -75,9 +84,6 @@ class SearchSpace:
                 bounds = self.further[name] if name in self.further else getattr(self, name)
                 msg = f"{name}={bounds[0]} to {bounds[1]} are no bounds that make sense"
                 raise UsageError(msg)
-        if self.n_layers < 1:
-            msg = f"n_layers={self.n_layers} must be at least 1"
-            raise UsageError(msg)
 
     def distributions(self) -> dict[str, Any]:
         """Return the distribution of every parameter that is searched, by name."""
@@ -87,6 +93,33 @@ class SearchSpace:
             "dropout": stats.uniform(low, high - low),
         }
         return distributions | {name: _distribution(name, v) for name, v in self.further.items()}
+
+
+def draw_candidates(space: SearchSpace, n: int, seed: int) -> list[dict[str, Any]]:
+    """Draw ``n`` different candidates, fewer where the space has hardly any more.
+
+    Parameters
+    ----------
+    space : SearchSpace
+    n : int
+    seed : int
+        The same one draws the same first candidates, whatever their number.
+
+    Returns
+    -------
+    list of dict
+        The searched parameters of each.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    misses, distributions = 0, space.distributions()
+    for values in ParameterSampler(distributions, sys.maxsize, random_state=seed):
+        drawn = {name: values[name] for name in distributions}  # it sorts the names
+        key = json.dumps(drawn, default=float)
+        misses = misses + 1 if key in found else 0
+        found.setdefault(key, drawn)
+        if len(found) == n or misses > MISSES + 20 * len(found):
+            break
+    return list(found.values())
 
 
 def _are_bounds(name: str, values: tuple[float, float]) -> bool:

@@ -1,7 +1,7 @@
 """What scikit-learn's searches take for the classifier, and what keeps every fit that they ask for."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from threading import Lock
 from typing import Any, Self
@@ -14,14 +14,13 @@ from mnistffn.run.journal import Journal
 from mnistffn.search.fit import Fit, FitError, Outcome
 from mnistffn.training.classifier import FeedForwardClassifier
 
-CLASSIFIER = "classifier__"  # what scikit-learn puts before the names of the classifier's parameters
-
 
 class Fits:
     """Carries out the fits that are asked for, each once, and keeps what they came to.
 
     Parameters
     ----------
+    candidates : sequence of FeedForwardClassifier
     carry_out : callable
         Takes a fit and the ``time.monotonic()`` at which it ends unfinished, and returns its outcome,
         None if the time did not suffice; raises :class:`~mnistffn.search.fit.FitError`.
@@ -39,11 +38,13 @@ class Fits:
 
     def __init__(
         self,
+        candidates: Sequence[FeedForwardClassifier],
         carry_out: Callable[[Fit, float | None], Outcome | None],
         journal: Journal | None,
         on_fit: Callable[[int, Fit, Outcome | FitError], None],
         time_limit: float | None,
     ) -> None:
+        self.candidates = candidates
         self.failures: list[tuple[Fit, FitError]] = []
         self._carry_out, self._journal, self._on_fit = carry_out, journal, on_fit
         self._deadline = None if time_limit is None else time.monotonic() + time_limit
@@ -55,13 +56,14 @@ class Fits:
         """Return itself: scikit-learn copies what an estimator is given, and there is one of this."""
         return self
 
-    def find(self, fit: Fit) -> Outcome | None:
-        """Return what a fit came to, None if it has not."""
-        return self._outcomes.get(fit.key)
+    def find(self, candidate: int, fold: int, n_images: int | None) -> Outcome | None:
+        """Return what the fit of a candidate came to, None if it has not."""
+        return self._outcomes.get(Fit.of(self.candidates[candidate], fold, n_images).key)
 
-    def carry_out(self, fit: Fit) -> float:
+    def carry_out(self, candidate: int, fold: int, n_images: int | None) -> float:
         """Return the accuracy of a fit, NaN where it failed or time ran out; threads may call it."""
-        result: Outcome | FitError | None = self.find(fit)
+        fit = Fit.of(self.candidates[candidate], fold, n_images)
+        result: Outcome | FitError | None = self._outcomes.get(fit.key)
         is_new = result is None
         if is_new:
             try:
@@ -83,27 +85,28 @@ class Fits:
 
 
 class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Stands for a classifier of which only the fold that it is tested on is told.
+    """Stands for a candidate of which only the fold that it is tested on is told.
 
     Its ``X``, shape (n, 1), are the numbers of the folds that the images belong to. The engine fits it
     and then scores it; both are done when it is scored, as only then the fold is known.
 
     Parameters
     ----------
-    classifier : FeedForwardClassifier
     fits : Fits
+    candidate : int
+        Its place among those that ``fits`` has.
     n_images : int or None
         See :class:`~mnistffn.search.fit.Fit`.
     """
 
     def __init__(
         self,
-        classifier: FeedForwardClassifier,
         fits: Fits,
+        candidate: int = 0,
         n_images: int | None = None,
     ) -> None:
-        self.classifier = classifier
         self.fits = fits
+        self.candidate = candidate
         self.n_images = n_images
 
     def fit(self, X: NDArray[np.int64], y: NDArray[np.int64]) -> Self:
@@ -112,7 +115,7 @@ class Trial(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def score(self, X: NDArray[np.int64], y: NDArray[np.int64], sample_weight: None = None) -> float:
         """Return the accuracy on the fold that ``X`` is all of, NaN where there is none."""
-        return self.fits.carry_out(Fit.of(self.classifier, int(X[0, 0]), self.n_images))
+        return self.fits.carry_out(self.candidate, int(X[0, 0]), self.n_images)
 
 
 def _read_entry(entry: Mapping[str, Any]) -> tuple[str, Outcome] | None:

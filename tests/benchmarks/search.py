@@ -61,7 +61,7 @@ class Network(nn.Module):
 
 def run(program: str, X: np.ndarray, y: np.ndarray, seed: int, n_trials: int, jobs: int) -> Any:
     """Search, and return [hidden, dropout, accuracies] of every candidate, the winner first."""
-    space = SearchSpace((100, 600), 2, DROPOUT_BOUNDS)
+    space = SearchSpace((100, 600), (2, 2), DROPOUT_BOUNDS)
     if program != "stock":
         strategy, _, precision = program.partition(" ")
         options = SearchOptions(

@@ -87,6 +87,36 @@ def test_halving_fills_params_json_as_the_full_search_does(tmp_path: Path) -> No
     assert invoke("train", "-r", tmp_path, "--epochs", "2").exit_code == 0
 
 
+def test_a_space_of_few_candidates_has_each_tried_once(tmp_path: Path) -> None:
+    fixed = ("--hidden", 8, 8, "--dropout", 0, 0, "-k", 2, "--epochs", 1, "-j", 1, "-r", tmp_path)
+    tuned = ("--tune", "batch_size=32,64,none", "-n", 8, "--json")
+    for strategy in ("random", "halving"):
+        result = invoke("search", *fixed, *tuned, "--strategy", strategy, "--fresh")
+        assert result.exit_code == 0, result.output
+        assert "there are 3 different candidates, not 8" in result.stderr
+        tried = [c["parameters"]["batch_size"] for c in json.loads(result.stdout)["candidates"]]
+        assert set(tried) == {32, 64, None}
+        assert len(tried) == 3 if strategy == "random" else len(tried) >= 3
+
+
+def test_depth_activation_and_optimizer_can_be_searched_and_trained(tmp_path: Path) -> None:
+    small = ("--hidden", 8, 12, "-n", 6, "-k", 2, "--epochs", 2, "-j", 1, "-r", tmp_path)
+    tuned = ("--tune", "activation=relu,gelu,tanh", "--tune", "optimizer=adam,sgd")
+    weighted = ("--class-weight", "balanced")
+    result = invoke("search", "--layers", 1, 3, *small, *tuned, *weighted, "--json")
+    assert result.exit_code == 0, result.output
+    tried = [candidate["parameters"] for candidate in json.loads(result.stdout)["candidates"]]
+    assert len({len(parameters["hidden"]) for parameters in tried}) > 1
+    assert len({parameters["activation"] for parameters in tried}) > 1
+    best = json.loads((tmp_path / "params.json").read_text())
+    assert best["class_weight"] == "balanced"
+    trained = json.loads(invoke("train", "-r", tmp_path, "--epochs", 2, "--json").stdout)["parameters"]
+    for name in ("hidden", "activation", "optimizer", "class_weight"):
+        assert trained[name] == best[name]
+    for command in ("evaluate", "fields", "maximize"):
+        assert invoke(command, "-r", tmp_path, "-q").exit_code == 0
+
+
 def test_search_prints_json_too(tmp_path: Path) -> None:
     bounds = ("--trials", "1", "--folds", "2", "--hidden", "4", "8", "--epochs", "1", "-j", "1")
     content = json.loads(invoke("search", "-r", tmp_path, *bounds, "--json").stdout)
@@ -190,6 +220,8 @@ def test_bad_data_give_one_line_and_code_4(
         (("train", "--hidden", "5", "--test-size", "2"), 2, "test_size=2.0 must be"),
         (("train", "--hidden", "5", "--seed", "-1"), 2, "should be greater than or equal to 0"),
         (("search", "--hidden", "9", "3"), 2, "hidden=9 to 3"),
+        (("search", "--layers", "3", "1"), 2, "n_layers=3 to 1"),
+        (("search", "--layers", "two"), 2, "'two' is no number of layers such as 2"),
         (("search", "--trials", "0"), 2, "n_trials=0"),
         (("search", "--folds", "1"), 2, "n_folds=1"),
         (("search", "--folds", "170"), 4, "too few for 170 folds"),

@@ -26,9 +26,9 @@ def train(n_images: int | None = None) -> tuple[FeedForwardClassifier, float]:
     trained = []
     fit_classifier = FeedForwardClassifier.fit
 
-    def watch(self: FeedForwardClassifier, *args: object) -> FeedForwardClassifier:
+    def watch(self: FeedForwardClassifier, *args: object, **others: object) -> FeedForwardClassifier:
         trained.append(self)
-        return fit_classifier(self, *args)
+        return fit_classifier(self, *args, **others)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FeedForwardClassifier, "fit", watch)

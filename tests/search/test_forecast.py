@@ -14,7 +14,7 @@ from mnistffn.search.options import SearchOptions
 from mnistffn.search.search import run_search
 from mnistffn.search.space import SearchSpace
 
-SPACE = SearchSpace((4, 12), 2, (0.0, 0.3))
+SPACE = SearchSpace((4, 12), (2, 2), (0.0, 0.3))
 
 
 @pytest.mark.parametrize(("strategy", "n_fits"), [("random", 8), ("halving", 10)])

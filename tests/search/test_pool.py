@@ -24,7 +24,7 @@ from mnistffn.search.space import SearchSpace
 digits = builtin_digits()
 X, y = digits.flat[:600], digits.labels[:600]
 data = FitData(X, y, np.arange(600) % 2)
-SPACE = SearchSpace((4, 12), 2, (0.0, 0.3))
+SPACE = SearchSpace((4, 12), (2, 2), (0.0, 0.3))
 SMALL = {"n_trials": 4, "n_folds": 2, "max_epochs": 10, "recipe": "fast"}
 short = Fit.of(FeedForwardClassifier((8,), max_epochs=2, n_threads=1, random_state=0), 0)
 endless = Fit.of(FeedForwardClassifier((8,), max_epochs=10**6, n_threads=1), 0)
@@ -88,7 +88,7 @@ def test_a_fit_whose_worker_dies_is_tried_once_more_alone_and_then_given_up(tmp_
 
 
 def test_fits_that_raise_are_left_out_and_told() -> None:
-    space = SearchSpace((4, 12), 2, (0.0, 0.3), {"augment": [True, False]})
+    space = SearchSpace((4, 12), (2, 2), (0.0, 0.3), {"augment": [True, False]})
     no_images = X[:, :63]  # which nothing can be distorted in
     options = SearchOptions(**SMALL, n_jobs=2)
     found = random_search(no_images, y, space, options)

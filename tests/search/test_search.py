@@ -21,7 +21,7 @@ from mnistffn.training.recipes import RECIPES
 
 digits = builtin_digits()
 X, y = digits.flat[:600], digits.labels[:600]
-SPACE = SearchSpace((4, 12), 2, (0.0, 0.3))
+SPACE = SearchSpace((4, 12), (2, 2), (0.0, 0.3))
 SMALL = {"n_trials": 3, "n_folds": 2, "max_epochs": 4, "n_jobs": 1}
 
 
@@ -115,7 +115,7 @@ def test_a_time_limit_that_is_too_short_for_one_candidate_is_an_error() -> None:
 
 
 def test_schedules_that_need_a_validation_part_get_one() -> None:
-    space = SearchSpace((4, 12), 1, (0.0, 0.3), {"schedule": ["plateau", "one-cycle"]})
+    space = SearchSpace((4, 12), (1, 1), (0.0, 0.3), {"schedule": ["plateau", "one-cycle"]})
     result = random_search(X, y, space, SearchOptions(n_trials=4, n_folds=2, max_epochs=2, n_jobs=1))
     assert {c.parameters["schedule"] for c in result.candidates} == {"plateau", "one-cycle"}
 
@@ -141,7 +141,7 @@ def test_a_class_with_fewer_images_than_folds_is_refused() -> None:
 def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorder) -> None:
     run = RunDirectory(tmp_path / "run")
     further = {"lr": (1e-3, 1e-2), "augment": [True, False]}
-    space = SearchSpace((4, 12), 2, (0.0, 0.3), further)
+    space = SearchSpace((4, 12), (2, 2), (0.0, 0.3), further)
     options = SearchOptions(**SMALL, recipe="fast", parameters={"label_smoothing": 0.1, "patience": 2})
     result = run_search(run, DataOptions(), space, options, recorder)
     written = run.read_json("params.json")
@@ -224,7 +224,9 @@ def test_a_search_goes_on_where_it_was_stopped(
     with monkeypatch.context() as patch:
         fit = FeedForwardClassifier.fit
         patch.setattr(
-            FeedForwardClassifier, "fit", lambda *args: fits.append(args[0].dropout) or fit(*args)
+            FeedForwardClassifier,
+            "fit",
+            lambda *args, **others: fits.append(args[0].dropout) or fit(*args, **others),
         )
         run_search(parted, DataOptions(), SPACE, options, recorder)
     assert len(fits) == len((whole.path / ".search" / "fits.jsonl").read_text().splitlines()) - 5
@@ -242,7 +244,7 @@ def test_more_trials_extend_a_search_and_other_settings_start_another(
     assert "4 fits are there already" in " ".join(recorder.notes)
     run_search(fresh, DataOptions(), SPACE, SearchOptions(3, **small), recorder)
     assert read_results(run) == read_results(fresh)
-    other = SearchSpace((4, 13), 2, (0.0, 0.3))
+    other = SearchSpace((4, 13), (2, 2), (0.0, 0.3))
     stop_after(1, monkeypatch)
     with pytest.raises(KeyboardInterrupt):  # the first one was finished: another may take its place
         run_search(run, DataOptions(), other, SearchOptions(3, **small), recorder)
