@@ -59,7 +59,7 @@ def fields(
 ) -> None:
     """Draw the receptive fields of a layer, and measure what its units do.
 
-    Four kinds: the weights propagated as if there were no ReLU (filter) and with the ReLUs as they are
+    Four kinds: the weights propagated as if there were no activations (filter) and with these as they are
     (gradient), the mean of the images that turn a unit on (average), and what goes with its activation
     (pattern). R² says how far to trust each.
     """
