@@ -59,9 +59,9 @@ def fields(
 ) -> None:
     """Draw the receptive fields of a layer, and measure what its units do.
 
-    Four kinds: the weights propagated as if there were no activations (filter) and with these as they are
-    (gradient), the mean of the images that turn a unit on (average), and what goes with its activation
-    (pattern). R² says how far to trust each.
+    Four kinds: the weights propagated as if there were no activations (filter), and with these as they
+    are (gradient), the mean of the images that turn a unit on (average), and what goes with its
+    activation (pattern). R² says how far to trust each.
     """
     from mnistffn.cli.terminal import Terminal
 
