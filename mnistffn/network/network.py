@@ -176,3 +176,10 @@ def _fold(layer: HiddenLayer) -> AffineLayer:
     mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     return AffineLayer(scale[:, None] * layer.linear.weight, norm.bias - scale * mean)
+
+
+def count_parameters(n_features: int, hidden: Sequence[int], n_classes: int) -> int:
+    """Return the number of trained parameters of a network, of which only the shapes are made."""
+    with torch.device("meta"):
+        network = FeedForwardNetwork(n_features, hidden, n_classes)
+    return sum(tensor.numel() for tensor in network.parameters())
