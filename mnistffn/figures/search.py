@@ -8,11 +8,13 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 MOST_COLUMNS = 4
 LETTERS_PER_INCH = 14  # of the heading
+FEW_VALUES = 20  # of whole numbers: candidates of one value are drawn side by side
 LONGEST_LABELS = 26  # letters of all names of a panel that fit side by side
 MARKERS = "osD^vP"  # of the rounds, the last one first
 BEST, SMALLEST, EDGE, NEAR, OTHER = "tab:red", "tab:green", "tab:red", "tab:orange", "0.75"
@@ -36,7 +38,7 @@ class Panel:
         The names, if it was chosen from a list.
     is_logarithmic : bool
     edge : str
-        "above" or "below", where the best lie at a bound and more may be beyond it.
+        "above 8" or "below 8", where the best lie at this bound and better may lie beyond it.
     share : float
         Of the variance that it explains, from 0 to 1; NaN where that is not known.
     """
@@ -50,6 +52,11 @@ class Panel:
     is_logarithmic: bool = False
     edge: str = ""
     share: float = np.nan
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it takes whole numbers only."""
+        return bool((np.mod(self.values[np.isfinite(self.values)], 1) == 0).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,27 +105,25 @@ class SearchPicture:
 def draw_search(picture: SearchPicture) -> Figure:
     """Draw the candidates' accuracy against each parameter, and how much each of these explains."""
     n_panels = len(picture.panels) + 1
-    n_columns = min(n_panels, MOST_COLUMNS)
-    n_rows = -(-n_panels // n_columns)
+    n_rows = -(-n_panels // MOST_COLUMNS)
+    n_columns = -(-n_panels // n_rows)
     width = 3.2 * n_columns + 0.8
     heading = [
         part for line in picture.lines for part in textwrap.wrap(line, int(LETTERS_PER_INCH * width))
     ]
     figure = Figure((width, 3.3 * n_rows + 0.16 * len(heading) + 0.9), dpi=150, layout="constrained")
     grid = figure.add_gridspec(n_rows, n_columns)
-    places = [grid[divmod(place, n_columns)] for place in range(n_panels)]
-    first: Axes | None = None
-    for place, panel in zip(places, picture.panels, strict=False):
-        axes = figure.add_subplot(place, sharey=first)
-        first = first or axes
+    first = figure.add_subplot(grid[0, 0])
+    for place, panel in enumerate(picture.panels):
+        row, column = divmod(place, n_columns)
+        axes = figure.add_subplot(grid[row, column], sharey=first) if place else first
         _draw_panel(axes, panel, picture)
-        if place.is_first_col():
-            axes.set_ylabel("cross-validated accuracy (%)")
-        else:
+        if column:
             axes.tick_params(labelleft=False)
-    assert first is not None
+        else:
+            axes.set_ylabel("cross-validated accuracy (%)")
     _limit(first, picture)
-    _draw_importance(figure.add_subplot(places[-1]), picture)
+    _draw_importance(figure.add_subplot(grid[-1, -1]), picture)
     handles, labels = first.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, n_columns + 1), fontsize=8)
     figure.suptitle("\n".join(heading), fontsize=9, x=0.01, ha="left")
@@ -157,15 +162,19 @@ def _draw_panel(axes: Axes, panel: Panel, picture: SearchPicture) -> None:
 
 
 def _place(panel: Panel, candidates: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return where the rows stand; those of one name side by side, each candidate at its place."""
-    if not panel.choices:
-        return panel.values
-    x = panel.values.astype(float)
-    for choice in np.unique(x):
-        beside = np.unique(candidates[x == choice])
+    """Return where the rows stand; where values are few, those of the same one side by side.
+
+    Not in the order of their accuracies: that would look like a trend.
+    """
+    x = panel.values.copy()
+    if not panel.choices and not (panel.is_whole and np.ptp(panel.bounds) <= FEW_VALUES):
+        return x
+    shuffle = np.random.default_rng(0).permutation
+    for value in np.unique(panel.values[np.isfinite(panel.values)]):
+        beside = np.unique(candidates[panel.values == value])
         offsets = np.linspace(-0.25, 0.25, len(beside)) if len(beside) > 1 else np.zeros(1)
-        for candidate, offset in zip(beside, offsets, strict=True):
-            x[(candidates == candidate) & (panel.values == choice)] += offset
+        for candidate, offset in zip(shuffle(beside), offsets, strict=True):
+            x[candidates == candidate] += offset
     return x
 
 
@@ -182,15 +191,15 @@ def _label(axes: Axes, panel: Panel) -> None:
         margin = (high / low) ** 0.06
         axes.set_xlim(low / margin, high * margin)
     elif low < high:
-        margin = 0.06 * (high - low)
+        margin = max(0.06 * (high - low), 0.35 if panel.is_whole else 0)
         axes.set_xlim(low - margin, high + margin)
-        is_whole = bool(np.all(np.mod(panel.values[np.isfinite(panel.values)], 1) == 0))
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=is_whole))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=panel.is_whole))
     title = f"best: {panel.best}"
     if panel.edge:
         title += f", at the edge: widen {panel.edge}"
-        side = (0.94, 1.0) if panel.edge == "above" else (0.0, 0.06)
-        axes.axvspan(*side, transform=axes.transAxes, color=EDGE, alpha=0.2, lw=0)
+        left = 0.95 if panel.edge.startswith("above") else 0
+        strip = Rectangle((left, 0), 0.05, 1, transform=axes.transAxes, color=EDGE, alpha=0.25, lw=0)
+        axes.add_patch(strip)
     axes.set_title(title, fontsize=9, color=EDGE if panel.edge else "black")
 
 

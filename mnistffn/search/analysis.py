@@ -128,7 +128,7 @@ def analyse(
 
 
 def estimate_accuracy(accuracies: Sequence[float]) -> Estimate:
-    """Return the mean accuracy over k folds, and a 95% interval (Student's t, k - 1 degrees of freedom).
+    """Return the mean accuracy over k folds and a 95% interval (Student's t, k - 1 degrees of freedom).
 
     Folds share training images, so that their accuracies vary together and by less than those of
     independent sets: the variance of their mean is taken as (1/k + 1/(k - 1)) times that of the folds

@@ -57,10 +57,12 @@ def measure_importance(
     hundred candidates; a search has a dozen. So only main effects are asked for: the share of the
     variance of the accuracies' ranks that a parabola in the parameter's ranks explains, or the means of
     its names, adjusted for the degrees of freedom (Ezekiel, 1930). A parabola sees an optimum in the
-    middle, which a rank correlation does not; interactions are not seen. Accuracies are then
-    shuffled among the candidates 999 times, and what the luckiest parameter explains each time
-    is the yardstick (Westfall and Young, 1993): it allows for how few candidates and how many
-    parameters there are.
+    middle, which a rank correlation does not. Interactions are not seen, and parameters that happen
+    to vary together among few candidates share what one of them explains.
+
+    Accuracies are then shuffled among the candidates 999 times, and what the luckiest parameter
+    explains each time is the yardstick (Westfall and Young, 1993): it allows for how few candidates
+    and how many parameters there are.
 
     Parameters
     ----------

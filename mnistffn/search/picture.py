@@ -30,7 +30,7 @@ def make_picture(result: SearchResult) -> SearchPicture:
                 _spell_value_of_best(axis),
                 tuple(axis.spell(number) for number in range(len(axis.choices or ()))),
                 axis.is_logarithmic,
-                edge.direction if edge else "",
+                f"{edge.direction} {edge.bound}" if edge else "",
                 shares.get(axis.name, np.nan),
             )
         )

@@ -64,10 +64,11 @@ def describe_winner(result: SearchResult) -> list[str]:
     ]
     if findings.n_compared == 1:
         return [*lines, "it was compared with no other candidate"]
+    last = "" if best.n_images is None else " of the last round"
     if findings.n_within == 1:
-        others = f"none of the {findings.n_compared - 1} others is"
+        others = f"none of the {findings.n_compared - 1} others{last} is"
     else:
-        others = f"{findings.n_within} of {findings.n_compared} candidates are"
+        others = f"{findings.n_within} of {findings.n_compared} candidates{last} are"
     lines.append(f"{others} within one standard error ({found.standard_error:.4f}) of the best")
     if findings.smallest is not best:
         lines.append(
