@@ -151,12 +151,11 @@ def search(
             terminal.finish([], {"forecast": asdict(forecast)}, "search")
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
-        terminal.show(make_search_table(result, terminal.out.width))
-        for line in describe_result(result):
-            terminal.show(line)
+        for content in (*make_search_table(result, terminal.out.width), *describe_result(result)):
+            terminal.show(content)
         candidates = [asdict(candidate) for candidate in result.candidates]
-        content = list_findings(result) | {"candidates": candidates, "failures": result.failures}
-        terminal.finish("search", content, "train")
+        told = list_findings(result) | {"candidates": candidates, "failures": result.failures}
+        terminal.finish("search", told, "train")
 
 
 def _describe(forecast: "Forecast", epochs: int) -> str:

@@ -15,8 +15,8 @@ GAP = 2  # spaces between two columns
 KEPT = ("", "accuracy", "images")  # what goes last, if at all
 
 
-def make_search_table(result: "SearchResult", width: int) -> "Table":
-    """Return the table of the best candidates, in ``width`` letters.
+def make_search_table(result: "SearchResult", width: int) -> tuple[str, "Table"]:
+    """Return a caption and the table of the best candidates, in ``width`` letters.
 
     What all of them share stands in the caption. What has no room is left out, from the right; the
     best candidate is told in full elsewhere, and search.csv has all.
@@ -48,10 +48,10 @@ def make_search_table(result: "SearchResult", width: int) -> "Table":
     if left_out:
         caption += f"; in search.csv also {', '.join(reversed(left_out))}"
     rows = list(zip(*columns.values(), strict=True))
-    table = make_table(list(columns), rows, caption)
+    table = make_table(list(columns), rows)
     for column, (name, cells) in zip(table.columns, columns.items(), strict=True):
         column.min_width = _measure_column(name, cells)
-    return table
+    return caption, table
 
 
 def _measure(columns: dict[str, list[str]]) -> int:

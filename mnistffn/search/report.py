@@ -82,7 +82,7 @@ def describe_winner(result: SearchResult) -> list[str]:
 
 def describe_result(result: SearchResult) -> list[str]:
     """Return all lines that the terminal tells beside the table."""
-    name = "the smallest of them" if result.select == "one-se" else "the best"
+    name = "the best" if result.selected is result.best else "the smallest of them"
     handed_on = f"params.json has {name} (--select {result.select})"
     return [*describe_winner(result), handed_on, describe_importance(result.findings)]
 
@@ -94,8 +94,9 @@ def describe_edges(findings: Findings) -> list[str]:
         name = edge.name.partition(" ")[0]
         option = f"--{name}" if name in SPECIAL_OPTIONS else f"--tune {name}"
         end = "upper" if edge.direction == "above" else "lower"
+        who = "the best candidate lies" if findings.n_within == 1 else "the best candidates lie"
         lines.append(
-            f"the best candidates lie at the {end} bound of {spell_name(edge.name)}, {edge.bound}, "
+            f"{who} at the {end} bound of {spell_name(edge.name)}, {edge.bound}, "
             f"and accuracy rises towards it: search {edge.direction} it too ({option})"
         )
     return lines

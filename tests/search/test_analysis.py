@@ -211,6 +211,18 @@ def test_chance_alone_is_seldom_taken_for_importance_or_an_edge() -> None:
     assert edges <= 10
 
 
+def test_many_names_explain_no_more_by_chance_than_few() -> None:
+    generator = np.random.default_rng(0)
+    names = list("abcdef")
+    shares = [
+        find(
+            along("schedule", names * 2, generator.random(12) / 50 + 0.9), schedule=names
+        ).importance.shares["schedule"]
+        for _ in range(30)
+    ]
+    assert np.mean(shares) < 0.25, "5 / 11 unless the degrees of freedom are allowed for"
+
+
 def test_equal_accuracies_make_nothing_important() -> None:
     found = find(along("dropout", np.linspace(0, 0.3, 9), [0.9] * 9))
     assert found.importance.shares == {"hidden 1": 0.0, "dropout": 0.0}
