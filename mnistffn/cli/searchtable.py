@@ -33,13 +33,14 @@ def make_search_table(result: "SearchResult", width: int) -> tuple[str, "Table"]
         "epochs": [f"{c.epochs:.0f}" for c in shown],
         "seconds": [f"{c.seconds:.1f}" for c in shown],
     }
-    caption = f"best {len(shown)} of {len(result.candidates)} candidates"
+    n_rounds = len({candidate.n_images for candidate in result.candidates})
+    what = "candidates" if n_rounds == 1 else f"results of {n_rounds} rounds, the last round first"
+    caption = f"best {len(shown)} of {len(result.candidates)} {what}"
     n_folds = len(result.best.accuracies)
     caption += f" (mean ± standard deviation over {n_folds} folds)"
     shared = [n for n in columns if n not in KEPT[:2] and len(set(columns[n])) == 1]
     if len(shown) > 1:
-        told = [f"{name} {columns.pop(name)[0]}" for name in shared]
-        caption += "".join(f", {what}" for what in told)
+        caption += "".join(f", {name} {columns.pop(name)[0]}" for name in shared)
     left_out = []
     while _measure(columns) > width and len(columns) > len(KEPT):
         name = next(name for name in reversed(columns) if name not in KEPT)
@@ -49,8 +50,9 @@ def make_search_table(result: "SearchResult", width: int) -> tuple[str, "Table"]
         caption += f"; in search.csv also {', '.join(reversed(left_out))}"
     rows = list(zip(*columns.values(), strict=True))
     table = make_table(list(columns), rows)
+    # Rich would rather cut cells than fold a heading.
     for column, (name, cells) in zip(table.columns, columns.items(), strict=True):
-        column.min_width = _measure_column(name, cells)
+        column.width = _measure_column(name, cells)
     return caption, table
 
 

@@ -35,9 +35,15 @@ def search(n: int, further: dict[str, object]) -> SearchResult:
 
 def show(result: SearchResult, width: int) -> str:
     console = Console(width=width, file=io.StringIO(), highlight=False)
-    for content in make_search_table(result, width):
-        console.print(content)
-    return console.file.getvalue()
+    caption, table = make_search_table(result, width)
+    console.print(caption)
+    console.print(table)
+    text = console.file.getvalue()
+    words = text.split()
+    for column in table.columns:
+        for part in (str(column.header), *map(str, column.cells)):
+            assert set(part.split()) <= set(words), "a word or a number is cut"
+    return text
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
@@ -55,6 +61,17 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_cut(width: int, furth
     for name in ["learning rate", "label smoothing"] if further else ["dropout"]:
         for word in name.split():
             assert word in text, "as a column, or among what search.csv has besides"
+
+
+def test_a_wide_table_is_folded_before_a_column_is_left_out() -> None:
+    text = show(search(12, MANY), 80)
+    assert "search.csv" not in text
+    assert "10.5" in text
+    assert "search.csv also label smoothing" in " ".join(show(search(12, MANY), 60).split())
+
+
+def test_results_of_several_rounds_are_no_further_candidates() -> None:
+    assert "best 10 of 12 results of 2 rounds, the last round first" in show(search(12, {}), 200)
 
 
 def test_what_all_candidates_share_stands_in_the_caption() -> None:
