@@ -151,8 +151,10 @@ def search(
             terminal.finish([], {"forecast": asdict(forecast)}, "search")
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
-        for content in (*make_search_table(result, terminal.out.width), *describe_result(result)):
-            terminal.show(content)
+        caption, table = make_search_table(result, terminal.out.width)
+        terminal.show(caption)
+        terminal.show(table)
+        terminal.show("\n".join(describe_result(result)))
         candidates = [asdict(candidate) for candidate in result.candidates]
         told = list_findings(result) | {"candidates": candidates, "failures": result.failures}
         terminal.finish("search", told, "train")
