@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from mnistffn.cli import options as opt
-from mnistffn.search.options import Strategy
+from mnistffn.search.options import Select, Strategy
 from mnistffn.training.recipes import (
     DEFAULT_RECIPE,
     DROPOUT_BOUNDS,
@@ -19,12 +19,7 @@ from mnistffn.training.recipes import (
 )
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from mnistffn.search.forecast import Forecast
-    from mnistffn.search.result import SearchResult
-
-ROWS = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -109,6 +104,14 @@ def search(
             "quarter on four times as many, and so on.",
         ),
     ] = "random",
+    select: Annotated[
+        Select,
+        typer.Option(
+            metavar="WHICH",
+            help="What train is given: best: the highest mean accuracy; one-se: the smallest network "
+            "within one standard error of it.",
+        ),
+    ] = "best",
     time_limit: Annotated[
         float | None,
         typer.Option(
@@ -157,14 +160,16 @@ def search(
     given |= {} if patience is None else {"patience": patience}
     given |= {} if class_weight is None else {"class_weight": class_weight}
     with Terminal.of(context) as terminal:
+        from mnistffn.cli.searchtable import make_search_table
         from mnistffn.search.options import SearchOptions
+        from mnistffn.search.report import describe_result, list_findings
         from mnistffn.search.search import run_search
         from mnistffn.search.space import SearchSpace
 
         space = SearchSpace(hidden, read_layers(layers), bounds, further)
         chosen = SearchOptions(
             trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
-            given, precision, device, jobs, seed,
+            given, precision, device, jobs, seed, select,
         )  # fmt: skip
         if dry_run:
             from mnistffn.search.forecast import forecast_search
@@ -174,11 +179,13 @@ def search(
             terminal.finish([], {"forecast": asdict(forecast)}, "search")
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
-        terminal.show(_make_table(result))
-        best = {"parameters": result.parameters, "mean": result.best.mean, "std": result.best.std}
+        caption, table = make_search_table(result, terminal.out.width)
+        terminal.show(caption)
+        terminal.show(table)
+        terminal.show("\n".join(describe_result(result)))
         candidates = [asdict(candidate) for candidate in result.candidates]
-        content = {"best": best, "candidates": candidates, "failures": result.failures}
-        terminal.finish("search", content, "train")
+        told = list_findings(result) | {"candidates": candidates, "failures": result.failures}
+        terminal.finish("search", told, "train")
 
 
 def _describe(forecast: "Forecast", epochs: int) -> str:
@@ -189,35 +196,6 @@ def _describe(forecast: "Forecast", epochs: int) -> str:
         f"of networks with {low:,} to {high:,} parameters: "
         f"about {minutes} min {seconds:02d} s and {forecast.memory / 1e9:.1f} GB"
     )
-
-
-def _make_table(result: "SearchResult") -> "Table":
-    from mnistffn.cli.terminal import make_table
-
-    names = list(result.best.parameters)
-    scores = ["accuracy", "epochs", "seconds", "images"]
-    columns = ["", *(name.replace("_", " ") for name in names), *scores]
-    rows = [
-        [
-            str(rank),
-            *(_format(candidate.parameters[name]) for name in names),
-            f"{candidate.mean:.4f} ± {candidate.std:.4f}",
-            f"{candidate.epochs:.0f}",
-            f"{candidate.seconds:.1f}",
-            "all" if candidate.n_images is None else f"{candidate.n_images:,}",
-        ]
-        for rank, candidate in enumerate(result.candidates[:ROWS], start=1)
-    ]
-    shown = f"best {len(rows)} of {len(result.candidates)} candidates"
-    return make_table(
-        columns, rows, f"{shown} (mean ± spread over {len(result.best.accuracies)} folds)"
-    )
-
-
-def _format(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def read_further(

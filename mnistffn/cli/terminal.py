@@ -162,7 +162,9 @@ class Terminal(Progress):
         self.note(f"warning: {' '.join(str(message).split())}")
 
 
-def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> Table:
+def make_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None
+) -> Table:
     """Return a table with numbers to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:

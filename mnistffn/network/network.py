@@ -223,3 +223,10 @@ def _fold(layer: HiddenLayer) -> AffineLayer:
     scale = norm.weight * torch.rsqrt(variance + norm.eps)
     weight = scale[:, None] * layer.linear.weight
     return AffineLayer(weight, norm.bias - scale * mean, layer.activation)
+
+
+def count_parameters(n_features: int, hidden: Sequence[int], n_classes: int) -> int:
+    """Return the number of trained parameters of a :class:`FeedForwardNetwork`."""
+    *below, last = n_features, *hidden
+    inner = sum(n * (inputs + 2) for inputs, n in zip(below, hidden, strict=True))  # 2: the norm's
+    return inner + (last + 1) * n_classes

@@ -1,17 +1,15 @@
 """What a search will take, foreseen from pilot fits."""
 
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from joblib import cpu_count
 from sklearn.base import clone
 
 from mnistffn.machine import read_free_memory, read_memory
-from mnistffn.network.network import FeedForwardNetwork
+from mnistffn.network.network import count_parameters
 from mnistffn.progress import Progress
 from mnistffn.run.data import open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
@@ -81,7 +79,7 @@ def forecast_search(
     options = replace(options, n_trials=len(drawn))
     candidates = [clone(classifier).set_params(**parameters) for parameters in drawn]
     n_classes = len(np.unique(y))
-    sizes = [_count_parameters(X.shape[1], c.hidden, n_classes) for c in candidates]
+    sizes = [count_parameters(X.shape[1], c.hidden, n_classes) for c in candidates]
     ends = [int(np.argmin(sizes)), int(np.argmax(sizes))]
     n_jobs = count_jobs(options, len(y))
     n_beside = min(n_jobs, cpu_count())  # more share the cores, and are not started to find that out
@@ -127,10 +125,3 @@ def _foresee(pilot: Outcome, epochs: int) -> float:
     """Return the seconds of a fit of many epochs, after one of few."""
     rest = pilot.seconds + pilot.score_seconds - PILOT_EPOCHS * pilot.epoch_seconds
     return rest + epochs * pilot.epoch_seconds
-
-
-def _count_parameters(n_features: int, hidden: Sequence[int], n_classes: int) -> int:
-    """Return the parameters of a network, of which only the shapes are made."""
-    with torch.device("meta"):
-        network = FeedForwardNetwork(n_features, hidden, n_classes)
-    return sum(tensor.numel() for tensor in network.parameters())

@@ -11,6 +11,8 @@ from mnistffn.training.recipes import DEFAULT_RECIPE, get_recipe
 
 Strategy = Literal["random", "halving"]
 STRATEGIES = get_args(Strategy)
+Select = Literal["best", "one-se"]
+SELECTIONS = get_args(Select)
 FACTOR = 4  # of halving: a quarter of the candidates goes on, with four times as many images
 FEWEST_IMAGES = 100
 MAX_EPOCHS = 5
@@ -43,6 +45,9 @@ class SearchOptions:
         Fits side by side, each in a process of its own with one thread; None for one a core.
     seed : int or None
         None for the seed of the run's split, or 0.
+    select : {"best", "one-se"}
+        Which candidate is handed on: the one with the highest mean accuracy, or the smallest network
+        within one standard error of it (Breiman and others, 1984).
     """
 
     n_trials: int = 12
@@ -56,6 +61,7 @@ class SearchOptions:
     device: Device = "cpu"
     n_jobs: int | None = None
     seed: int | None = None
+    select: Select = "best"
 
     def __post_init__(self) -> None:
         get_recipe(self.recipe)
@@ -63,6 +69,9 @@ class SearchOptions:
             check_tunable(name)
         if self.strategy not in STRATEGIES:
             msg = f"strategy={self.strategy!r} must be one of {', '.join(STRATEGIES)}"
+            raise UsageError(msg)
+        if self.select not in SELECTIONS:
+            msg = f"select={self.select!r} must be one of {', '.join(SELECTIONS)}"
             raise UsageError(msg)
         if self.time_limit is not None and not 0 < self.time_limit < inf:
             msg = f"time_limit={self.time_limit} must be above 0"

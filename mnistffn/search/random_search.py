@@ -21,6 +21,7 @@ from sklearn.model_selection import (
 
 from mnistffn.errors import DataError, MnistffnError
 from mnistffn.run.journal import Journal
+from mnistffn.search.analysis import analyse
 from mnistffn.search.fit import Fit, FitData, FitError, Outcome, plain
 from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
 from mnistffn.search.pool import open_carrier
@@ -109,7 +110,9 @@ def random_search(
         options.n_trials - len({json.dumps(candidate.parameters) for candidate in candidates}),
         options.recipe,
         {name: fixed[name] for name in differs if name not in searched},
+        analyse(candidates, space.distributions(), X.shape[1], len(np.unique(y))),
         [describe_failure(*failure, searched) for failure in fits.failures],
+        options.select,
     )
 
 

@@ -1,11 +1,14 @@
 """What a search found, and its tables."""
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from mnistffn.search.options import Select
+
+if TYPE_CHECKING:
+    from mnistffn.search.analysis import Findings
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,21 @@ class SearchResult:
     recipe : str
     fixed : dict
         Parameters besides the recipe that all candidates share.
+    findings : Findings
+        What can be told from the candidates' accuracies.
     failures : list of str
         Which fits came to no result, and why.
+    select : {"best", "one-se"}
+        Which candidate is handed to the training.
     """
 
     candidates: list[Candidate]
     n_unfinished: int
     recipe: str
     fixed: dict[str, Any]
+    findings: "Findings"
     failures: list[str] = field(default_factory=list)
+    select: Select = "best"
 
     @property
     def best(self) -> Candidate:
@@ -77,16 +86,14 @@ class SearchResult:
         return self.candidates[0]
 
     @property
+    def selected(self) -> Candidate:
+        """The candidate that is handed to the training: the best, or the smallest that is as good."""
+        return self.findings.smallest if self.select == "one-se" else self.best
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The recipe and the parameters over it: what params.json hands to train."""
-        return {"recipe": self.recipe} | self.best.parameters | self.fixed
-
-
-def summarise(result: SearchResult) -> dict[str, Any]:
-    """Return what params.json holds."""
-    best = result.best
-    accuracy = {"mean": best.mean, "std": best.std, "folds": list(best.accuracies)}
-    return result.parameters | {"cv_accuracy": accuracy}
+        return {"recipe": self.recipe} | self.selected.parameters | self.fixed
 
 
 def make_table(result: SearchResult) -> tuple[list[str], list[list[Any]]]:
@@ -115,26 +122,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(map(str, value))
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def make_columns(result: SearchResult) -> dict[str, NDArray[Any]]:
-    """Return what the figure shows: one array per searched parameter, and the folds' accuracies.
-
-    A candidate of several rounds is shown as it did in its last.
-    """
-    last: dict[str, Candidate] = {}
-    for candidate in result.candidates:
-        last.setdefault(json.dumps(candidate.parameters), candidate)
-    candidates = list(last.values())
-    columns = {"accuracies": np.array([c.accuracies for c in candidates])}
-    for depth in range(len(candidates[0].parameters["hidden"])):
-        columns[f"hidden {depth + 1}"] = np.array([c.parameters["hidden"][depth] for c in candidates])
-    for name in candidates[0].parameters:
-        if name != "hidden":
-            values = [c.parameters[name] for c in candidates]
-            columns[name] = np.array(values if _are_numbers(values) else [str(v) for v in values])
-    return columns
-
-
-def _are_numbers(values: list[Any]) -> bool:
-    return all(type(value) in (int, float) for value in values)

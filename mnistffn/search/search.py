@@ -14,11 +14,11 @@ from mnistffn.run.settings import describe_data, list_versions
 from mnistffn.search.fit import Fit, FitError, Outcome
 from mnistffn.search.options import SearchOptions, plan_rounds
 from mnistffn.search.random_search import count_jobs, make_classifier, random_search
-from mnistffn.search.result import SearchResult, make_columns, make_table, summarise
+from mnistffn.search.report import describe_edges, summarise
+from mnistffn.search.result import SearchResult, make_table
 from mnistffn.search.space import SearchSpace, draw_candidates
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import resolve_device
-from mnistffn.training.parameters import LOGARITHMIC
 
 TOLD = 5  # lines about fits that failed or diverged
 
@@ -44,6 +44,7 @@ def run_search(
         Another search was stopped here, and it is not to be started over (``fresh``).
     """
     from mnistffn.figures.search import draw_search
+    from mnistffn.search.picture import make_picture
 
     run_data = open_run_data(run, data, options.seed, progress)
     seed = run_data.resolve_seed(options.seed)
@@ -73,9 +74,11 @@ def run_search(
         if result.best.diverged:
             msg = "training diverged even for the best candidate: lower the bounds of the learning rate"
             raise MnistffnError(msg)
+        for line in describe_edges(result.findings):
+            progress.note(line)
         stage.write_json("params.json", summarise(result))
         stage.write_csv("search.csv", *make_table(result))
-        stage.write_figure("search.png", draw_search, make_columns(result), LOGARITHMIC)
+        stage.write_figure("search.png", draw_search, make_picture(result))
     journal.finish()  # all is in its place: before, other settings must not take it
     return result
 

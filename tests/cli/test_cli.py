@@ -121,6 +121,11 @@ def test_search_prints_json_too(tmp_path: Path) -> None:
     bounds = ("--trials", "1", "--folds", "2", "--hidden", "4", "8", "--epochs", "1", "-j", "1")
     content = json.loads(invoke("search", "-r", tmp_path, *bounds, "--json").stdout)
     assert content["best"]["parameters"]["hidden"] == content["candidates"][0]["parameters"]["hidden"]
+    low, high = content["best"]["interval"]
+    assert low <= content["best"]["mean"] <= high
+    assert content["smallest"] == content["best"]
+    assert (content["within_one_standard_error"], content["edges"]) == (1, [])
+    assert content["importance"]["chance"] is None
 
 
 def test_quiet_leaves_the_result_alone(trained_run: Path) -> None:

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from matplotlib import colormaps, rc_context
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
@@ -17,12 +18,11 @@ from mnistffn.figures.fields import draw_fields, find_bound
 from mnistffn.figures.maximize import draw_ascent, draw_maximized, find_range
 from mnistffn.figures.mosaic import Tiles, draw_mosaic
 from mnistffn.figures.robustness import draw_adversaries, draw_robustness
-from mnistffn.figures.search import draw_search
+from mnistffn.figures.search import Panel, SearchPicture, draw_search
 from mnistffn.figures.train import draw_augmented, draw_curves
 from mnistffn.inside.options import KINDS, MEANINGS
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.stage import Stage
-from mnistffn.training.parameters import LOGARITHMIC
 
 generator = np.random.default_rng(0)
 
@@ -84,16 +84,51 @@ def examples(n: int = 12) -> Figure:
     return draw_examples(images, 59000 + np.arange(n), np.arange(n) % 10, probabilities, names, kinds)
 
 
-def search(n: int = 12) -> Figure:
-    columns = {
-        "accuracies": 0.97 + 0.01 * generator.random((n, 3)),
-        "hidden 1": generator.integers(100, 600, n),
-        "hidden 2": generator.integers(50, 300, n),
-        "dropout": generator.random(n),
-        "lr": 10 ** generator.uniform(-4, -2, n),
-        "weight_decay": 10 ** generator.uniform(-4, -2, n),
+def search(n: int = 12, **others: object) -> Figure:
+    return draw_search(search_picture(n, **others))
+
+
+def search_picture(n: int = 12, n_parameters: int = 7, **others: object) -> SearchPicture:
+    second = generator.integers(50, 300, n).astype(float)
+    second[1:3] = np.nan  # these have one layer
+    share = np.nan if n < 8 else 0.4
+    panels = [
+        Panel("units of hidden layer 1", "hidden 1", generator.integers(9, 60, n) * 1.0, (9, 60), "36"),
+        Panel("units of hidden layer 2", "hidden 2", second, (50, 300), "198", share=share),
+        Panel("label smoothing", "label smoothing", generator.random(n), (0, 1), "0.1234", share=share),
+        Panel("learning rate", "learning rate", 10 ** generator.uniform(-4, -2, n), (1e-4, 1e-2),
+              "0.001", is_logarithmic=True, edge="above 0.01", share=0.9),
+        Panel("schedule", "schedule", generator.integers(0, 3, n) * 1.0, (0, 2), "one-cycle",
+              ("one-cycle", "plateau", "constant"), share=share),
+        Panel("batch size", "batch size", generator.integers(0, 4, n) * 1.0, (0, 3), "32",
+              ("32", "64", "128", "1024"), edge="below 32", share=0.0),
+        Panel("hidden layers", "layers", generator.integers(1, 4, n) * 1.0, (1, 3), "2", share=share),
+    ]  # fmt: skip
+    accuracies = 0.97 + 0.01 * generator.random((n, 3))
+    accuracies[0] = 0.98, 0.981, 0.982
+    drawn = {
+        "accuracies": accuracies,
+        "candidates": np.arange(n),
+        "images": np.zeros(n, np.int64),
+        "panels": panels[:n_parameters],
+        "smallest": min(1, n - 1),
+        "standard_error": 0.004,
+        "chance": 0.52 if n >= 8 else np.nan,
+        "measured": (n, 0),
+        "lines": [
+            "best: " + "weight decay 0.0001234, " * 9 + "accuracy 0.98",
+            "2 of 12 candidates are",
+        ],
+        "importance": "too few candidates to tell which parameters mattered: 1, and it takes 8",
     }
-    return draw_search(columns, LOGARITHMIC)
+    return SearchPicture(**drawn | others)
+
+
+HALVING = {
+    "candidates": np.array([0, 1, 2, *range(9)]),
+    "images": np.array([9000] * 3 + [2250] * 9),
+    "measured": (9, 2250),
+}
 
 
 def curves(n: int = 50) -> Figure:
@@ -152,6 +187,9 @@ FIGURES = {
     "examples": examples,
     "search": search,
     "search of one candidate": lambda: search(1),
+    "search of one parameter": lambda: search(n_parameters=1),
+    "search of three parameters": lambda: search(n_parameters=3),
+    "search by halving": lambda: search(**HALVING),
     "curves": curves,
     "curves of one epoch": lambda: curves(1),
     "confusion": confusion,
@@ -296,3 +334,63 @@ def test_the_frames_of_an_ascent_come_in_order() -> None:
             brightness.append(np.asarray(picture.convert("L")).mean())
     assert len(brightness) == 3
     assert brightness == sorted(brightness)
+
+
+def find_curves(axes: Axes, marker: str) -> list[np.ndarray]:
+    return [line.get_xydata() for line in axes.lines if line.get_marker() == marker]
+
+
+def test_the_rounds_of_a_candidate_are_told_apart_and_connected() -> None:
+    picture = search_picture(**HALVING)
+    figure = draw_search(picture)
+    axes = figure.axes[0]
+    [late], [early] = find_curves(axes, "o")[:1], find_curves(axes, "s")
+    assert (len(late), len(early)) == (3, 9)
+    connected = [line.get_xydata() for line in axes.lines if line.get_linestyle() == "-"]
+    assert sorted(map(len, connected)) == [1] * 6 + [2] * 3
+    means = 100 * picture.accuracies.mean(axis=1)
+    assert any(np.allclose(line[:, 1], means[[0, 3]]) for line in connected)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert any("9,000 images" in label for label in legend)
+    assert any("2,250 images" in label for label in legend)
+
+
+def test_candidates_of_one_name_stand_beside_each_other_in_no_order() -> None:
+    n = 12
+    panel = Panel("schedule", "schedule", np.repeat([0.0, 1.0], 6), (0, 1), "a", ("a", "b"))
+    drawn = find_curves(draw_search(search_picture(panels=[panel])).axes[0], "o")[0]
+    assert len(set(drawn[:, 0].round(6))) == n
+    np.testing.assert_array_equal(drawn[:, 0].round(), panel.values)
+    assert (np.diff(drawn[:6, 0]) < 0).any(), "sorted by accuracy they would show a trend"
+
+
+def test_a_candidate_without_a_layer_is_not_drawn_in_its_panel() -> None:
+    figure = draw_search(search_picture())
+    assert [len(find_curves(axes, "o")[0]) for axes in figure.axes[:2]] == [12, 10]
+
+
+def test_an_edge_is_named_and_marked_on_its_side() -> None:
+    axes = draw_search(search_picture()).axes
+    for place, told, side in ((3, "widen above 0.01", 0.95), (5, "widen below 32", 0)):
+        assert told in axes[place].get_title()
+        assert any(patch.get_x() == side for patch in axes[place].patches if patch.get_width() == 0.05)
+    assert "widen" not in axes[0].get_title()
+
+
+def test_far_worse_candidates_do_not_press_the_others_flat_and_are_counted() -> None:
+    accuracies = 0.97 + 0.01 * generator.random((12, 3))
+    accuracies[-2:] = 0.1
+    figure = draw_search(search_picture(accuracies=accuracies))
+    assert figure.axes[0].get_ylim()[0] > 90
+    assert "2 far worse, below the picture" in [t.get_text() for t in figure.legends[0].get_texts()]
+
+
+def test_what_may_be_chance_is_grey_and_too_few_candidates_are_said() -> None:
+    axes = draw_search(search_picture()).axes[-1]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    colors = dict(zip(names, (bar.get_facecolor()[:3] for bar in axes.patches), strict=True))
+    assert len(set(colors.values())) == 2
+    assert [name for name, color in colors.items() if color[0] != color[1]] == ["learning rate"]
+    few = draw_search(search_picture(1, 3)).axes[-1]
+    assert not few.axison
+    assert "too few candidates" in few.get_title()

@@ -5,6 +5,7 @@ from mnistffn.network.network import (
     ACTIVATIONS,
     AffineLayer,
     FeedForwardNetwork,
+    count_parameters,
     fold_batch_norm,
     propagate,
 )
@@ -55,6 +56,7 @@ def test_layers_of_any_number_have_the_widths_asked_for() -> None:
         assert network.widths == (12, *hidden, 3)
         assert network.n_layers == len(hidden) + 1
         assert network(torch.randn(4, 12)).shape == (4, 3)
+        assert count_parameters(12, hidden, 3) == sum(p.numel() for p in network.parameters())
 
 
 def test_dropout_acts_in_training_mode_only(network: FeedForwardNetwork) -> None:

@@ -27,7 +27,14 @@ SMALL = {"n_trials": 3, "n_folds": 2, "max_epochs": 4, "n_jobs": 1}
 
 @pytest.mark.parametrize(
     "options",
-    [{"n_trials": 0}, {"n_folds": 1}, {"n_jobs": 0}, {"time_limit": 0}, {"strategy": "grid"}],
+    [
+        {"n_trials": 0},
+        {"n_folds": 1},
+        {"n_jobs": 0},
+        {"time_limit": 0},
+        {"strategy": "grid"},
+        {"select": "two"},
+    ],
 )
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
@@ -152,6 +159,7 @@ def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorde
     assert "patience" not in written
     assert written["augment"] in (True, False)
     assert written["cv_accuracy"]["folds"] == list(result.best.accuracies)
+    assert written["cv_accuracy"]["interval"][0] <= written["cv_accuracy"]["mean"]
     assert written["cv_accuracy"]["mean"] == pytest.approx(np.mean(result.best.accuracies))
     with (run.path / "search.csv").open() as file:
         rows = list(csv.DictReader(file))
