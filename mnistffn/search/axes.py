@@ -55,6 +55,8 @@ class Axis:
     def spell(self, value: float) -> str:
         """Return a value on the axis as a person reads it."""
         known = self.choices[int(value)] if self.choices else value
+        if known is None:
+            return "none"
         return f"{known:.4g}" if isinstance(known, float) and known < 1000 else f"{known}"
 
     def locate(self) -> NDArray[np.float64]:

@@ -131,4 +131,6 @@ def spell_value(value: Any) -> str:
     """Return the value of a parameter as a person reads it."""
     if isinstance(value, list):
         return "-".join(map(str, value))
+    if value is None:
+        return "none"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
