@@ -100,6 +100,15 @@ def search(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Fits side by side.", show_default="one a core")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Carry out the fits on a Dask cluster: tcp://HOST:PORT of its scheduler, or local:N "
+            "for N workers on this machine.",
+            show_default="this machine, without Dask",
+        ),
+    ] = None,
     seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
     groups: opt.GroupsOption = None,
@@ -136,7 +145,7 @@ def search(
         space = SearchSpace(hidden, layers, bounds, further)
         chosen = SearchOptions(
             trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
-            given, precision, device, jobs, seed,
+            given, precision, device, jobs, seed, scheduler,
         )  # fmt: skip
         if dry_run:
             from mnistffn.search.forecast import forecast_search

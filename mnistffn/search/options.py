@@ -1,5 +1,6 @@
 """What a user says about a search, and the rounds that come of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor, inf, log
@@ -13,6 +14,7 @@ Strategy = Literal["random", "halving"]
 STRATEGIES = get_args(Strategy)
 FACTOR = 4  # of halving: a quarter of the candidates goes on, with four times as many images
 FEWEST_IMAGES = 100
+SCHEDULER = re.compile(r"local:[1-9]\d{0,3}|(tcp|tls|ws|wss)://(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 MAX_EPOCHS = 5
 
 
@@ -43,6 +45,10 @@ class SearchOptions:
         Fits side by side, each in a process of its own with one thread; None for one a core.
     seed : int or None
         None for the seed of the run's split, or 0.
+    scheduler : str or None
+        Address of a Dask scheduler whose workers carry out the fits, such as ``tcp://host:8786``, or
+        ``local:4`` for a cluster of four workers on this machine; None for none. ``n_jobs`` is then by
+        default one for each thread of the workers.
     """
 
     n_trials: int = 12
@@ -56,6 +62,7 @@ class SearchOptions:
     device: Device = "cpu"
     n_jobs: int | None = None
     seed: int | None = None
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         get_recipe(self.recipe)
@@ -66,6 +73,9 @@ class SearchOptions:
             raise UsageError(msg)
         if self.time_limit is not None and not 0 < self.time_limit < inf:
             msg = f"time_limit={self.time_limit} must be above 0"
+            raise UsageError(msg)
+        if self.scheduler is not None and not SCHEDULER.fullmatch(self.scheduler):
+            msg = f"scheduler={self.scheduler!r} must be like tcp://HOST:PORT or local:WORKERS"
             raise UsageError(msg)
         for name, minimum in {"n_trials": 1, "n_folds": 2, "n_jobs": 1}.items():
             value = getattr(self, name)
