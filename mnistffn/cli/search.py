@@ -159,6 +159,7 @@ def search(
         best = {"parameters": result.parameters, "mean": result.best.mean, "std": result.best.std}
         candidates = [asdict(candidate) for candidate in result.candidates]
         content = {"best": best, "candidates": candidates, "failures": result.failures}
+        content |= {"scheduler": scheduler} if scheduler else {}
         terminal.finish("search", content, "train")
 
 

@@ -17,7 +17,7 @@ from mnistffn.search.pool import TOLD, Carrier
 if TYPE_CHECKING:
     from distributed import Client
 
-CONNECTING = 8.0  # seconds until a scheduler that does not answer is given up
+CONNECTING = 6.0  # seconds until a scheduler that does not answer is given up
 JOINING = 30.0  # seconds for the first worker to join
 PREPARING = 60.0  # seconds for the workers to get the images and start their processes
 LOOKED_EVERY = 5.0  # seconds after which a waiting thread looks whether the cluster is there still
@@ -236,8 +236,8 @@ def _connect(address: str) -> Iterator["Client"]:
     try:
         client = Client(address, set_as_default=False, timeout=CONNECTING)
     except Exception as error:
-        msg = f"no scheduler answers at {address} within {CONNECTING:g} s: is it running there? "
-        raise MnistffnError(msg + _describe(error)) from error
+        msg = f"no scheduler answers at {address} ({_describe(error)}): start one with dask scheduler"
+        raise MnistffnError(msg) from error
     with client:
         yield client
 
