@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -134,6 +135,7 @@ def test_a_search_whose_worker_is_killed_finds_the_same(
         if done == 1:
             cluster.workers[0].kill()
             cluster.workers[0].wait()
+            rmtree(cluster.folder / "worker1")  # which a worker that is killed leaves behind
             cluster.workers[0] = cluster.start_worker()
 
     options = SearchOptions(**SMALL, scheduler=cluster.address, n_jobs=3)
@@ -162,15 +164,15 @@ def test_fits_that_raise_or_take_too_long_are_told_from_others(cluster: RealClus
 def test_a_client_that_was_killed_goes_on_from_its_journal(
     cluster: RealCluster, tmp_path: Path
 ) -> None:
-    options = ["-n", "8", "-k", "2", "--epochs", "20", "--recipe", "fast", "--hidden", "4", "12"]
+    options = ["-n", "4", "-k", "2", "--epochs", "10", "--recipe", "fast", "--hidden", "4", "12"]
     arguments = ["search", *options, "--scheduler", cluster.address, "-r", tmp_path / "killed"]
     process = subprocess.Popen([sys.executable, "-m", "mnistffn", *map(str, arguments)])
     kept = tmp_path / "killed" / ".search" / "fits.jsonl"
-    wait_for(lambda: kept.exists() and len(kept.read_text().splitlines()) >= 3)
+    wait_for(lambda: kept.exists() and len(kept.read_text().splitlines()) >= 2)
     process.kill()
     process.wait()
     n_kept = len(list(Journal(kept).read()))
-    assert 3 <= n_kept < 16
+    assert 2 <= n_kept < 8
     again = call(*arguments, "--json")
     assert again.returncode == 0, again.stderr
     assert f"{n_kept} fits are there already" in again.stderr
@@ -233,7 +235,7 @@ def test_a_scheduler_that_is_lost_ends_the_search_and_no_fit_is(
         if done == 2:
             cluster.scheduler.kill()
 
-    options = SearchOptions(**SMALL | {"max_epochs": 300}, scheduler=cluster.address)
+    options = SearchOptions(**SMALL | {"max_epochs": 100}, scheduler=cluster.address)
     lost = "scheduler tcp://.* is lost: run the same command again"
     with pytest.raises(MnistffnError, match=lost):
         random_search(X, y, SPACE, options, on_fit=kill_scheduler, journal=journal)
