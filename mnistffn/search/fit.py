@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -56,7 +56,7 @@ class Fit:
     @property
     def key(self) -> str:
         """A text that is equal for equal fits only."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(vars(self), sort_keys=True)  # asdict copies: half of a large search's time
 
     def make_classifier(self) -> "FeedForwardClassifier":
         """Return the classifier, not fitted."""

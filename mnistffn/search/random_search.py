@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from joblib import cpu_count, parallel_config
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
@@ -232,12 +231,12 @@ def _candidates(
     n_folds: int,
 ) -> list[Candidate]:
     """Return the candidates of which every fold was finished, the best one first."""
-    candidates = []
+    candidates, fixed = [], Fit.of(classifier, 0).parameters
     for drawn in results["params"]:
         given = {name: drawn[CLASSIFIER + name] for name in searched}
         n_images = drawn.get("n_images")
-        own = clone(classifier).set_params(**given)
-        outcomes = [fits.find(Fit.of(own, fold, n_images)) for fold in range(n_folds)]
+        parameters = fixed | {name: plain(value) for name, value in given.items()}
+        outcomes = [fits.find(Fit(parameters, fold, n_images)) for fold in range(n_folds)]
         finished = [outcome for outcome in outcomes if outcome]
         if len(finished) == n_folds:
             diverged, epochs, seconds = (
@@ -245,6 +244,6 @@ def _candidates(
                 for name in ("diverged", "epochs", "seconds")
             )
             accuracies = tuple(outcome.accuracy for outcome in finished)
-            parameters = {name: plain(value) for name, value in given.items()}
-            candidates.append(Candidate(parameters, accuracies, diverged, epochs, seconds, n_images))
+            own = {name: parameters[name] for name in given}
+            candidates.append(Candidate(own, accuracies, diverged, epochs, seconds, n_images))
     return sorted(candidates, key=lambda candidate: (-(candidate.n_images or 0), -candidate.mean))
