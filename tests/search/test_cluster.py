@@ -32,7 +32,7 @@ X, y = digits.flat[:600], digits.labels[:600]
 data = FitData(X, y, np.arange(600) % 2)
 SPACE = SearchSpace((4, 12), 2, (0.0, 0.3))
 SMALL = {"n_trials": 4, "n_folds": 2, "max_epochs": 10, "recipe": "fast"}
-short = Fit.of(FeedForwardClassifier((8,), max_epochs=2, n_threads=1, random_state=0), 0)
+short = Fit.of(FeedForwardClassifier((8,), max_epochs=10, n_threads=1, random_state=0), 0)
 endless = Fit.of(FeedForwardClassifier((8,), max_epochs=10**6, n_threads=1), 0)
 
 
@@ -147,13 +147,17 @@ def test_a_search_whose_worker_is_killed_finds_the_same(
 
 def test_fits_that_raise_or_take_too_long_are_told_from_others(cluster: RealCluster) -> None:
     wrong = Fit.of(FeedForwardClassifier((8,), augment=True, image_shape=(5, 5), n_threads=1), 0)
-    others = FitData(X, np.roll(y, 1), data.folds)
+    others = FitData(255 - X, y, data.folds)
+    expected = [carry_out(short, some).accuracy for some in (data, others)]
+    assert expected[0] != expected[1]
     with (
+        ThreadPoolExecutor(2) as threads,
         open_cluster(cluster.address, data, lambda _: None) as (first, _),
         open_cluster(cluster.address, others, lambda _: None) as (second, _),
     ):
-        assert first(short, None).accuracy == carry_out(short, data).accuracy
-        assert second(short, None).accuracy == carry_out(short, others).accuracy
+        for carrier, accuracy in zip((first, second, first), [*expected, expected[0]], strict=True):
+            outcomes = threads.map(carrier, [short] * 2, [None] * 2)  # on both workers
+            assert [outcome.accuracy for outcome in outcomes] == [accuracy] * 2
         with pytest.raises(FitError, match=r"Error: .*image"):
             first(wrong, None)
         start = time.monotonic()
@@ -177,7 +181,7 @@ def test_a_client_that_was_killed_goes_on_from_its_journal(
     assert again.returncode == 0, again.stderr
     assert f"{n_kept} fits are there already" in again.stderr
     assert json.loads(again.stdout)["scheduler"] == cluster.address
-    assert call("search", *options, "-j", 1, "-r", tmp_path / "whole").returncode == 0
+    assert invoke("search", *options, "-j", 1, "-r", tmp_path / "whole").exit_code == 0
     params, tables = [], []
     for run in (tmp_path / "killed", tmp_path / "whole"):
         params.append((run / "params.json").read_bytes())
