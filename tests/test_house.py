@@ -38,7 +38,7 @@ WINGS = {
         "numpy", "torch", "scipy", "sklearn", "training", "network", "run", "data", "figures",
     } | BASE,
     "search": {
-        "machine",
+        "machine", "distributed",
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {

@@ -130,6 +130,15 @@ def search(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Fits side by side.", show_default="one a core")
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Carry out the fits on a Dask cluster: tcp://HOST:PORT of its scheduler, or local:N "
+            "for N workers on this machine.",
+            show_default="this machine, without Dask",
+        ),
+    ] = None,
     seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
     groups: opt.GroupsOption = None,
@@ -169,7 +178,7 @@ def search(
         space = SearchSpace(hidden, read_layers(layers), bounds, further)
         chosen = SearchOptions(
             trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
-            given, precision, device, jobs, seed, select,
+            given, precision, device, jobs, seed, select, scheduler,
         )  # fmt: skip
         if dry_run:
             from mnistffn.search.forecast import forecast_search
@@ -185,6 +194,7 @@ def search(
         terminal.show("\n".join(describe_result(result)))
         candidates = [asdict(candidate) for candidate in result.candidates]
         told = list_findings(result) | {"candidates": candidates, "failures": result.failures}
+        told |= {"scheduler": scheduler} if scheduler else {}
         terminal.finish("search", told, "train")
 
 

@@ -4,21 +4,21 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from mnistffn.errors import MnistffnError, RunDirectoryError
 from mnistffn.machine import read_memory
-from mnistffn.network.tensors import as_float
-from mnistffn.training.classifier import FeedForwardClassifier
-from mnistffn.training.net import Epoch
+
+# torch is imported where fits are carried out: a Dask worker hands them on only, and does without.
+if TYPE_CHECKING:
+    from mnistffn.training.classifier import FeedForwardClassifier
+    from mnistffn.training.net import Epoch
 
 SCORED_AT_ONCE = 512  # images; twice as many take 15% longer
 ARRAYS = ("images", "labels", "folds")
@@ -47,7 +47,7 @@ class Fit:
     n_images: int | None = None
 
     @classmethod
-    def of(cls, classifier: FeedForwardClassifier, fold: int, n_images: int | None = None) -> Self:
+    def of(cls, classifier: "FeedForwardClassifier", fold: int, n_images: int | None = None) -> Self:
         """Return the fit of a classifier."""
         parameters = classifier.get_params(deep=False)
         del parameters["on_epoch"]
@@ -56,10 +56,12 @@ class Fit:
     @property
     def key(self) -> str:
         """A text that is equal for equal fits only."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(vars(self), sort_keys=True)  # asdict copies: half of a large search's time
 
-    def make_classifier(self) -> FeedForwardClassifier:
+    def make_classifier(self) -> "FeedForwardClassifier":
         """Return the classifier, not fitted."""
+        from mnistffn.training.classifier import FeedForwardClassifier
+
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.parameters.items()
@@ -165,7 +167,7 @@ def carry_out(fit: Fit, data: FitData, seconds: float | None = None) -> Outcome 
     start = time.perf_counter()
     deadline = np.inf if seconds is None else start + seconds
 
-    def check_time(_: Epoch | None) -> None:
+    def check_time(_: "Epoch | None") -> None:
         if time.perf_counter() >= deadline:
             raise _TimeIsUp
 
@@ -194,6 +196,8 @@ def carry_out(fit: Fit, data: FitData, seconds: float | None = None) -> Outcome 
 @cache
 def warm_up() -> None:
     """Train on next to nothing, so that what torch loads at its first step is no fit's time."""
+    from mnistffn.training.classifier import FeedForwardClassifier
+
     classes = np.arange(4) % 2
     FeedForwardClassifier((2,), max_epochs=1, validation_fraction=0.0).fit(
         np.zeros((4, 4), np.uint8), classes
@@ -216,6 +220,8 @@ def draw(rows: NDArray[np.int64], y: NDArray[Any], n: int, seed: int | None) -> 
         All of them, if they are not more.
     seed : int or None
     """
+    from sklearn.utils import check_random_state
+
     if n >= len(rows):
         return rows
     order = check_random_state(seed).permutation(len(rows))
@@ -227,11 +233,15 @@ def draw(rows: NDArray[np.int64], y: NDArray[Any], n: int, seed: int | None) -> 
     return np.asarray(rows[order[np.argsort(place, kind="stable")[:n]]])
 
 
-def _score(classifier: FeedForwardClassifier, data: FitData, rows: NDArray[np.int64]) -> float:
+def _score(classifier: "FeedForwardClassifier", data: FitData, rows: NDArray[np.int64]) -> float:
     """Return the accuracy on some rows.
 
     In single precision, which takes half as long as :meth:`FeedForwardClassifier.predict`.
     """
+    import torch
+
+    from mnistffn.network.tensors import as_float
+
     images = torch.from_numpy(data.images)
     with torch.inference_mode():
         chunks = torch.from_numpy(rows).split(SCORED_AT_ONCE)

@@ -16,8 +16,12 @@ from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.options import DataOptions
 from mnistffn.search.fit import Fit, FitData, Outcome
 from mnistffn.search.options import FEWEST_IMAGES, SearchOptions, plan_rounds
-from mnistffn.search.pool import open_carrier
-from mnistffn.search.random_search import assign_folds, count_jobs, make_classifier
+from mnistffn.search.random_search import (
+    assign_folds,
+    choose_carrier,
+    count_jobs,
+    make_classifier,
+)
 from mnistffn.search.space import SearchSpace, draw_candidates
 
 PILOT_EPOCHS = 2  # the first one of a fit is slower: its surplus counts once
@@ -81,14 +85,16 @@ def forecast_search(
     n_classes = len(np.unique(y))
     sizes = [count_parameters(X.shape[1], c.hidden, n_classes) for c in candidates]
     ends = [int(np.argmin(sizes)), int(np.argmax(sizes))]
-    n_jobs = count_jobs(options, len(y))
-    n_beside = min(n_jobs, cpu_count())  # more share the cores, and are not started to find that out
+    beside = options
+    if options.scheduler is None:  # more share the cores, and are not started to find that out
+        beside = replace(options, n_jobs=min(count_jobs(options, len(y)), cpu_count()))
     rounds = plan_rounds(options, len(y))
     progress.note(f"pilot fits: {PILOT_EPOCHS} epochs of the smallest and the largest network")
     memory = 0
+    fit_data = FitData(X, y, assign_folds(y, options))
     with (
+        choose_carrier(fit_data, beside, None, progress.note) as (carry_out, n_beside),
         ThreadPoolExecutor(n_beside) as threads,
-        open_carrier(FitData(X, y, assign_folds(y, options)), n_beside, None) as carry_out,
     ):
 
         def run_pilots(end: int, epochs: int, n_images: int | None) -> list[Outcome]:
@@ -109,10 +115,11 @@ def forecast_search(
             each = float(np.mean(np.interp(sizes, np.array(sizes)[ends], costs)))
             seconds += -(-n_candidates * options.n_folds // n_beside) * each
             memory = max(memory, *(pilot.memory for copies in pilots for pilot in copies))
+    n_jobs = n_beside if options.scheduler else count_jobs(options, len(y))
     own = read_memory()
     needed = own if n_jobs == 1 else own + n_jobs * memory
     free = read_free_memory()
-    if free is not None and needed - own > free:
+    if free is not None and options.scheduler is None and needed - own > free:
         progress.note(
             f"warning: {needed / 1e9:.1f} GB are needed and {(free + own) / 1e9:.1f} GB are free: "
             "take fewer --jobs"

@@ -1,5 +1,6 @@
 """What a user says about a search, and the rounds that come of it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import floor, inf, log
@@ -15,6 +16,7 @@ Select = Literal["best", "one-se"]
 SELECTIONS = get_args(Select)
 FACTOR = 4  # of halving: a quarter of the candidates goes on, with four times as many images
 FEWEST_IMAGES = 100
+SCHEDULER = re.compile(r"local:[1-9]\d{0,3}|(tcp|tls|ws|wss)://(\[[\da-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 MAX_EPOCHS = 5
 
 
@@ -48,6 +50,10 @@ class SearchOptions:
     select : {"best", "one-se"}
         Which candidate is handed on: the one with the highest mean accuracy, or the smallest network
         within one standard error of it (Breiman and others, 1984).
+    scheduler : str or None
+        Address of a Dask scheduler whose workers carry out the fits, such as ``tcp://host:8786``, or
+        ``local:4`` for a cluster of four workers on this machine; None for none. ``n_jobs`` is then by
+        default one for each thread of the workers.
     """
 
     n_trials: int = 12
@@ -62,6 +68,7 @@ class SearchOptions:
     n_jobs: int | None = None
     seed: int | None = None
     select: Select = "best"
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         get_recipe(self.recipe)
@@ -75,6 +82,9 @@ class SearchOptions:
             raise UsageError(msg)
         if self.time_limit is not None and not 0 < self.time_limit < inf:
             msg = f"time_limit={self.time_limit} must be above 0"
+            raise UsageError(msg)
+        if self.scheduler is not None and not SCHEDULER.fullmatch(self.scheduler):
+            msg = f"scheduler={self.scheduler!r} must be like tcp://HOST:PORT or local:WORKERS"
             raise UsageError(msg)
         for name, minimum in {"n_trials": 1, "n_folds": 2, "n_jobs": 1}.items():
             value = getattr(self, name)

@@ -2,14 +2,15 @@
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from joblib import cpu_count, parallel_config
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
@@ -24,7 +25,7 @@ from mnistffn.run.journal import Journal
 from mnistffn.search.analysis import analyse
 from mnistffn.search.fit import Fit, FitData, FitError, Outcome, plain
 from mnistffn.search.options import FACTOR, SearchOptions, plan_rounds
-from mnistffn.search.pool import open_carrier
+from mnistffn.search.pool import Carrier, open_carrier
 from mnistffn.search.result import Candidate, SearchResult
 from mnistffn.search.space import SearchSpace, draw_candidates
 from mnistffn.search.trial import Fits, Trial
@@ -42,6 +43,7 @@ def random_search(
     image_shape: tuple[int, int] | None = None,
     on_fit: Callable[[int, Fit, Outcome | FitError], None] = lambda done, fit, result: None,
     journal: Journal | None = None,
+    note: Callable[[str], None] = lambda line: None,
 ) -> SearchResult:
     """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
 
@@ -66,6 +68,8 @@ def random_search(
         Told of every fit that has ended: how many have, the last one, and its outcome or its error.
     journal : Journal or None
         Has been opened, and keeps every finished fit; the images are put beside it meanwhile.
+    note : callable
+        Gets a line about the cluster, where there is one.
 
     Returns
     -------
@@ -81,18 +85,19 @@ def random_search(
     classifier = make_classifier(y, space, options, image_shape)
     drawn = draw_candidates(space, options.n_trials, options.seed or 0)
     options = replace(options, n_trials=len(drawn))
-    tried = [clone(classifier).set_params(**parameters) for parameters in drawn]
+    fixed = dict(Fit.of(classifier, 0).parameters)
+    tried = [fixed | {name: plain(value) for name, value in own.items()} for own in drawn]
     data = FitData(X, y, assign_folds(y, options))
     folder = journal.path.parent if journal else None
     with (
-        open_carrier(data, count_jobs(options, len(y)), folder) as carry_out,
+        choose_carrier(data, options, folder, note) as (carry_out, n_jobs),
         warnings.catch_warnings(),
     ):
         # Fits that diverged are counted instead, and those that failed reported.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "One or more of the test scores are non-finite")
         fits = Fits(tried, carry_out, journal, on_fit, options.time_limit)
-        search = _make_search(Trial(fits), options, data.folds)
+        search = _make_search(Trial(fits), options, data.folds, n_jobs)
         with parallel_config("threading"):  # each of which waits for a process
             results = search.fit(data.folds[:, None], y).cv_results_
     searched = list(space.distributions())
@@ -116,6 +121,32 @@ def random_search(
     )
 
 
+@contextmanager
+def choose_carrier(
+    data: FitData, options: SearchOptions, folder: Path | None, note: Callable[[str], None]
+) -> Iterator[tuple[Carrier, int]]:
+    """Yield what carries out fits, on this machine or on a cluster, and how many run side by side.
+
+    Parameters
+    ----------
+    data, folder
+        As :func:`~mnistffn.search.pool.open_carrier` takes them.
+    options : SearchOptions
+    note : callable
+        Gets a line about the cluster, where there is one.
+    """
+    n = len(data.labels)
+    if options.scheduler is None:
+        n_jobs = count_jobs(options, n)
+        with open_carrier(data, n_jobs, folder) as carry_out:
+            yield carry_out, n_jobs
+    else:
+        from mnistffn.search.cluster import open_cluster
+
+        with open_cluster(options.scheduler, data, note) as (carry_out, n_slots):
+            yield carry_out, count_jobs(options, n, n_slots)
+
+
 def assign_folds(y: NDArray[np.int64], options: SearchOptions) -> NDArray[np.int64]:
     """Return the number of the fold that each image belongs to, shape (n,): drawn by class."""
     folds = np.empty(len(y), np.int64)
@@ -125,10 +156,10 @@ def assign_folds(y: NDArray[np.int64], options: SearchOptions) -> NDArray[np.int
     return folds
 
 
-def count_jobs(options: SearchOptions, n: int) -> int:
-    """Return how many fits of a search of ``n`` images run side by side."""
+def count_jobs(options: SearchOptions, n: int, n_slots: int | None = None) -> int:
+    """Return how many fits of a search of ``n`` images run side by side, by default one a slot."""
     most = max(n_candidates for n_candidates, _ in plan_rounds(options, n)) * options.n_folds
-    return min(options.n_jobs or cpu_count(), most)
+    return min(options.n_jobs or n_slots or cpu_count(), most)
 
 
 def describe_failure(fit: Fit, error: FitError, searched: Sequence[str]) -> str:
@@ -175,12 +206,12 @@ def make_classifier(
 
 
 def _make_search(
-    trial: Trial, options: SearchOptions, folds: NDArray[np.int64]
+    trial: Trial, options: SearchOptions, folds: NDArray[np.int64], n_jobs: int
 ) -> RandomizedSearchCV | HalvingRandomSearchCV:
     distributions = {"candidate": list(range(options.n_trials))}
     common = {
         "cv": PredefinedSplit(folds),
-        "n_jobs": count_jobs(options, len(folds)),
+        "n_jobs": n_jobs,
         "random_state": options.seed or 0,
         "refit": False,
         "error_score": "raise",

@@ -51,9 +51,9 @@ def run_search(
     n_different = len(draw_candidates(space, options.n_trials, seed))
     if n_different < options.n_trials:
         progress.note(f"there are {n_different} different candidates, not {options.n_trials}")
-        options = replace(options, n_trials=n_different)
-    n_jobs = count_jobs(options, len(run_data.split.train))
-    options = replace(options, seed=seed, n_jobs=n_jobs)
+    options = replace(options, seed=seed, n_trials=n_different)
+    if options.scheduler is None:  # else it is the cluster that says how many
+        options = replace(options, n_jobs=count_jobs(options, len(run_data.split.train)))
     device = str(resolve_device(options.device))
     resolved = asdict(options) | {"space": asdict(space), "threads": 1, "device": device}
     with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:
@@ -66,7 +66,7 @@ def run_search(
         settings = _list_settings(run_data, make_classifier(y, space, options, shape), space, options)
         if kept := journal.open(settings, fresh=fresh):
             progress.note(f"{kept} fits are there already, in {folder}")
-        result = random_search(X, y, space, options, shape, report, journal)
+        result = random_search(X, y, space, options, shape, report, journal, progress.note)
         if result.n_unfinished and options.time_limit:
             done = options.n_trials - result.n_unfinished
             progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")

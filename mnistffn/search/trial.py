@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from mnistffn.run.journal import Journal
 from mnistffn.search.fit import Fit, FitError, Outcome
-from mnistffn.training.classifier import FeedForwardClassifier
 
 
 class Fits:
@@ -20,7 +19,8 @@ class Fits:
 
     Parameters
     ----------
-    candidates : sequence of FeedForwardClassifier
+    candidates : sequence of dict
+        All parameters of each, as plain values.
     carry_out : callable
         Takes a fit and the ``time.monotonic()`` at which it ends unfinished, and returns its outcome,
         None if the time did not suffice; raises :class:`~mnistffn.search.fit.FitError`.
@@ -38,7 +38,7 @@ class Fits:
 
     def __init__(
         self,
-        candidates: Sequence[FeedForwardClassifier],
+        candidates: Sequence[Mapping[str, Any]],
         carry_out: Callable[[Fit, float | None], Outcome | None],
         journal: Journal | None,
         on_fit: Callable[[int, Fit, Outcome | FitError], None],
@@ -58,11 +58,11 @@ class Fits:
 
     def find(self, candidate: int, fold: int, n_images: int | None) -> Outcome | None:
         """Return what the fit of a candidate came to, None if it has not."""
-        return self._outcomes.get(Fit.of(self.candidates[candidate], fold, n_images).key)
+        return self._outcomes.get(Fit(self.candidates[candidate], fold, n_images).key)
 
     def carry_out(self, candidate: int, fold: int, n_images: int | None) -> float:
         """Return the accuracy of a fit, NaN where it failed or time ran out; threads may call it."""
-        fit = Fit.of(self.candidates[candidate], fold, n_images)
+        fit = Fit(self.candidates[candidate], fold, n_images)
         result: Outcome | FitError | None = self._outcomes.get(fit.key)
         is_new = result is None
         if is_new:
