@@ -231,7 +231,7 @@ def _candidates(
     n_folds: int,
 ) -> list[Candidate]:
     """Return the candidates of which every fold was finished, the best one first."""
-    candidates, fixed = [], Fit.of(classifier, 0).parameters
+    candidates, fixed = [], dict(Fit.of(classifier, 0).parameters)
     for drawn in results["params"]:
         given = {name: drawn[CLASSIFIER + name] for name in searched}
         n_images = drawn.get("n_images")

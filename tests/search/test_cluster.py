@@ -221,9 +221,16 @@ def test_a_worker_of_another_version_is_refused_by_name(cluster: RealCluster, tm
     metadata.parent.mkdir()
     metadata.write_text("Metadata-Version: 2.1\nName: skorch\nVersion: 0.1\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    other = cluster.start_worker(PYTHONPATH=path)
-    wait_for(lambda: cluster.count_workers() == 3)
     refused = r"worker tcp://\S+ is refused: skorch 0\.1 in place of .*install there"
+    late = r"worker tcp://\S+ carries out no fits: skorch 0\.1 in place of"
+    with (
+        ThreadPoolExecutor(3) as threads,
+        open_cluster(cluster.address, data, lambda _: None) as (carrier, _),
+    ):
+        other = cluster.start_worker(PYTHONPATH=path)
+        wait_for(lambda: cluster.count_workers() == 3)
+        with pytest.raises(MnistffnError, match=late):
+            list(threads.map(carrier, [short] * 9, [None] * 9))
     with pytest.raises(MnistffnError, match=refused), open_cluster(cluster.address, data, print):
         pass
     other.kill()
