@@ -106,9 +106,9 @@ class Cluster:
             for number, worker in enumerate(workers)
         ]
         late = time.monotonic() + PREPARING  # who is late gets its fits later
-        for worker, task in zip(workers, tasks, strict=True):
+        for task in tasks:
             with suppress(FitError):  # those who were lost at it
-                self._read(self._receive(task, late), worker)
+                _read(self._receive(task, late))
 
     def carry_out(self, fit: Fit, deadline: float | None = None) -> Outcome | None:
         """Let the cluster train and test; any number of threads may call this.
@@ -137,7 +137,7 @@ class Cluster:
                 return None
             answer = self._ask(fit, seconds, deadline)
             if "closed" not in answer:
-                return self._read(answer, "a worker")
+                return _read(answer)
         msg = f"{ATTEMPTS} workers ended while they were at it"
         raise FitError(msg)
 
@@ -180,20 +180,21 @@ class Cluster:
                 msg = f"a worker of {self.address} cannot carry out fits: {_describe(error)}"
                 raise MnistffnError(msg) from error
 
-    def _read(self, answer: dict[str, Any], worker: str) -> Outcome | None:
-        if "fatal" in answer:
-            msg = f"{worker} of {self.address} cannot carry out fits: {answer['fatal']}"
-            raise MnistffnError(msg)
-        if "error" in answer:
-            raise FitError(answer["error"])
-        outcome = answer.get("outcome")
-        return None if outcome is None else Outcome(**outcome)
-
     def _make_lost(self) -> MnistffnError:
         msg = (
             f"the scheduler {self.address} is lost: run the same command again to go on with the search"
         )
         return MnistffnError(msg)
+
+
+def _read(answer: dict[str, Any]) -> Outcome | None:
+    """Return the outcome that a worker's answer holds."""
+    if "fatal" in answer:
+        raise MnistffnError(answer["fatal"])
+    if "error" in answer:
+        raise FitError(answer["error"])
+    outcome = answer.get("outcome")
+    return None if outcome is None else Outcome(**outcome)
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def prepare(search: str, shipment: Shipment) -> dict[str, Any]:
     try:
         _find_processes(search, shipment)
     except MnistffnError as error:
-        return {"fatal": str(error)}
+        return _refuse(error)
     return {}
 
 
@@ -88,8 +88,14 @@ def carry_out(search: str, fit: str, seconds: float | None, shipment: Shipment) 
         return {"error": str(error)}
     except MnistffnError as error:
         is_closed = processes is not None and processes.is_closed.is_set()
-        return {"closed": str(error)} if is_closed else {"fatal": str(error)}
+        return {"closed": str(error)} if is_closed else _refuse(error)
     return {"outcome": None if outcome is None else asdict(outcome)}
+
+
+def _refuse(error: MnistffnError) -> dict[str, str]:
+    from distributed import get_worker
+
+    return {"fatal": f"worker {get_worker().address} carries out no fits: {error}"}
 
 
 class FitProcesses:

@@ -11,7 +11,7 @@ from shutil import rmtree
 
 import numpy as np
 import pytest
-from helpers import call, invoke
+from helpers import SLOW, call, invoke
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
@@ -26,6 +26,7 @@ from mnistffn.search.result import SearchResult
 from mnistffn.search.space import SearchSpace
 
 distributed = pytest.importorskip("distributed")
+takes_long = pytest.mark.skipif(not SLOW, reason="takes half a minute: SLOW=1 runs it")
 
 digits = builtin_digits()
 X, y = digits.flat[:600], digits.labels[:600]
@@ -145,6 +146,7 @@ def test_a_search_whose_worker_is_killed_finds_the_same(
     wait_for(lambda: cluster.count_workers() == 2)
 
 
+@takes_long
 def test_fits_that_raise_or_take_too_long_are_told_from_others(cluster: RealCluster) -> None:
     wrong = Fit.of(FeedForwardClassifier((8,), augment=True, image_shape=(5, 5), n_threads=1), 0)
     others = FitData(255 - X, y, data.folds)
@@ -216,20 +218,29 @@ def test_an_interrupted_search_ends_at_once_and_leaves_the_slots_free(
     assert cluster.count_workers() == 2
 
 
+@takes_long
 def test_a_worker_of_another_version_is_refused_by_name(cluster: RealCluster, tmp_path: Path) -> None:
     metadata = tmp_path / "skorch-0.1.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text("Metadata-Version: 2.1\nName: skorch\nVersion: 0.1\n")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    other = cluster.start_worker(PYTHONPATH=path)
-    wait_for(lambda: cluster.count_workers() == 3)
     refused = r"worker tcp://\S+ is refused: skorch 0\.1 in place of .*install there"
+    late = r"worker tcp://\S+ carries out no fits: skorch 0\.1 in place of"
+    with (
+        ThreadPoolExecutor(3) as threads,
+        open_cluster(cluster.address, data, lambda _: None) as (carrier, _),
+    ):
+        other = cluster.start_worker(PYTHONPATH=path)
+        wait_for(lambda: cluster.count_workers() == 3)
+        with pytest.raises(MnistffnError, match=late):
+            list(threads.map(carrier, [short] * 9, [None] * 9))
     with pytest.raises(MnistffnError, match=refused), open_cluster(cluster.address, data, print):
         pass
     other.kill()
     wait_for(lambda: cluster.count_workers() == 2)
 
 
+@takes_long
 def test_a_scheduler_that_is_lost_ends_the_search_and_no_fit_is(
     cluster: RealCluster, tmp_path: Path
 ) -> None:
