@@ -15,7 +15,7 @@ from mnistffn.inside.ascent import (
     total_variation,
 )
 from mnistffn.inside.objectives import Objective
-from mnistffn.network.network import AffineLayer
+from mnistffn.network.network import ACTIVATIONS, AffineLayer
 
 ALL_LIT = torch.ones(4, 4, dtype=torch.bool)
 
@@ -65,6 +65,19 @@ def test_in_the_unit_interval_it_is_the_positive_part_of_the_weights() -> None:
     images = ascent.parameterisation.render(ascent(linear(weights), torch.randn(3, 4, 4)))
     best = scale_to(weights.clamp(min=0).view(3, 4, 4), 1.0)
     assert ((images * best).sum(dim=(1, 2)) > 0.99).all()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_behind_any_activation_the_maximum_is_what_the_unit_below_looks_for(activation: str) -> None:
+    torch.manual_seed(0)
+    weights = torch.randn(1, 16)
+    first = AffineLayer(weights / weights.norm(), torch.tensor([-0.5]), activation)
+    objective = Objective.of([first, AffineLayer(torch.ones(1, 1), torch.zeros(1))], torch.ones(1, 1))
+    ascent = plain(free_images(ALL_LIT, 1.0), steps=600)
+    images = ascent.parameterisation.render(ascent(objective, torch.randn(1, 4, 4)))
+    assert (images.flatten(1) @ first.weight.T).item() > 0.99
+    expected = ACTIVATIONS[activation](torch.tensor(0.5))
+    assert objective(images).item() == pytest.approx(float(expected), abs=0.01)
 
 
 def test_a_unit_behind_dead_units_is_reached_through_the_leak() -> None:

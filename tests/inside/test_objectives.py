@@ -5,7 +5,7 @@ import torch
 
 from mnistffn.errors import UsageError
 from mnistffn.inside.objectives import Objective, Targets, activate_leaking
-from mnistffn.network.network import AffineLayer, propagate
+from mnistffn.network.network import ACTIVATIONS, AffineLayer, propagate
 
 NAMES = ["0", "1", "2", "3"]
 
@@ -31,8 +31,12 @@ def test_all_units_are_targets_unless_objectives_are_named() -> None:
 
 
 @pytest.mark.parametrize("widths", [(9, 4), (9, 6, 4), (9, 6, 5, 4)])
-def test_an_objective_reads_its_direction_of_each_image(widths: tuple[int, ...]) -> None:
-    layers, images = make_layers(*widths), torch.rand(3, 3, 3)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_an_objective_reads_its_direction_of_each_image(
+    widths: tuple[int, ...], activation: str
+) -> None:
+    layers = [layer._replace(activation=activation) for layer in make_layers(*widths)]
+    images = torch.rand(3, 3, 3)
     directions = torch.randn(3, 4)
     expected = (propagate(layers, images.flatten(1))[-1] * directions).sum(dim=1)
     for leak in (0.0, 0.1):
