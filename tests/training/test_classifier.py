@@ -23,7 +23,7 @@ X = (X / 16).astype(np.float32)
 SMALL = {"hidden": (16,), "max_epochs": 8, "random_state": 0}
 
 
-@parametrize_with_checks([FeedForwardClassifier(random_state=0)])
+@parametrize_with_checks([FeedForwardClassifier((32, 16), random_state=0)])
 def test_scikit_learns_checks(estimator, check) -> None:
     check(estimator)
 
