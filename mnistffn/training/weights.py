@@ -85,6 +85,7 @@ def draw_copies(weights: Tensor, start: float) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> draw_copies(torch.tensor([1.0, 1.0, 4.0], dtype=torch.float64), 0.6)
     tensor([1, 0, 2])
     """

@@ -16,7 +16,9 @@ def test_every_recipe_sets_the_same_parameters_of_the_classifier(name: str) -> N
 
 
 def test_recipes_set_all_that_a_search_can_tune_and_how_far_it_lasts() -> None:
-    assert set(PLAIN) - set(TUNABLE) == {"dropout", "max_epochs", "patience", "validation_fraction"}
+    assert set(PLAIN) - set(TUNABLE) == {
+        "dropout", "max_epochs", "patience", "min_delta", "validation_fraction",
+    }  # fmt: skip
 
 
 def test_the_documents_recipe_is_the_documents() -> None:
