@@ -68,6 +68,7 @@ def measure_all(
                         for _ in range(rounds)
                     ]
                 rows.append({"data": name, "busy": n, "seconds": seconds})
+                print(make_row(rows[-1]), flush=True)
     return rows
 
 
@@ -81,12 +82,15 @@ def make_table(rows: list[dict[str, Any]]) -> str:
     """Return the table of the README."""
     lines = [f"| data | busy processes | {' | '.join(WAYS)} | to the better one |"]
     lines.append(f"|---|---|{'---|' * len(WAYS)}---|")
-    for row in rows:
-        times = [f"{median(s[way] for s in row['seconds']):.1f} s" for way in WAYS]
-        ratios = sorted(map(find_ratio, row["seconds"]))
-        ratio = f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        lines.append(f"| {row['data']} | {row['busy']} | {' | '.join(times)} | {ratio} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *map(make_row, rows)]) + "\n"
+
+
+def make_row(row: dict[str, Any]) -> str:
+    """Return a row of the table: medians over the rounds, and the ratio's range."""
+    times = [f"{median(s[way] for s in row['seconds']):.1f} s" for way in WAYS]
+    ratios = sorted(map(find_ratio, row["seconds"]))
+    ratio = f"{median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return f"| {row['data']} | {row['busy']} | {' | '.join(times)} | {ratio} |"
 
 
 def main() -> None:
@@ -101,9 +105,7 @@ def main() -> None:
     rows = measure_all(options.mnist, options.epochs, options.rounds, options.busy)
     if options.output:
         options.output.write_text(json.dumps(rows, indent=2))
-    table = make_table(rows)
-    print(table)
-    write_table(table, options.readme, "busy")
+    write_table(make_table(rows), options.readme, "busy")
 
 
 if __name__ == "__main__":
