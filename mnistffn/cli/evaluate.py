@@ -129,7 +129,7 @@ def _describe_confidence(found: "Findings") -> list[str]:
     threshold = found.threshold
     if threshold is None:
         return [calibration, "99.9% right: at no threshold of the probability"]
-    where = f"from probability {threshold.threshold:.4g} on"
+    where = f"from probability {threshold.spelled} on"
     return [calibration, f"99.9% right: {where}, which {threshold.coverage:.1%} of the images reach"]
 
 

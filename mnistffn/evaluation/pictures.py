@@ -45,7 +45,7 @@ def _mark_threshold(found: Findings) -> tuple[float, float, str]:
     if threshold is None:
         return np.nan, np.nan, "no threshold keeps 99.9% of the answers right"
     told = (
-        f"99.9% right: answer from a probability of {threshold.threshold:.4g} on,\n"
+        f"99.9% right: answer from a probability of {threshold.spelled} on,\n"
         f"{threshold.coverage:.1%} of the images, {threshold.errors:,} errors"
     )
     return threshold.coverage, threshold.errors / threshold.answered, told

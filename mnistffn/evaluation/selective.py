@@ -1,6 +1,7 @@
 """Answering only when sure: what is left of the errors, and of the answers."""
 
 from dataclasses import dataclass
+from math import floor, log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,19 @@ class Threshold:
     answered: int
     errors: int
     interval: tuple[float, float]
+
+    @property
+    def spelled(self) -> str:
+        """The threshold as text, rounded down, with two digits after its nines.
+
+        Examples
+        --------
+        >>> Threshold(0.999, 0.9999826, 1.0, 3, 0, (0.4, 1.0)).spelled
+        '0.999982'
+        """
+        doubt = max(1 - self.threshold, 1e-10)
+        n_digits = max(3, int(-log10(doubt)) + 2)
+        return f"{floor(self.threshold * 10**n_digits) / 10**n_digits:.{n_digits}f}"
 
 
 def measure_risk(confidences: NDArray[np.float64], correct: NDArray[np.bool_]) -> RiskCoverage:

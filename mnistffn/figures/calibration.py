@@ -79,7 +79,9 @@ def _list_ticks(start: float) -> tuple[list[float], list[str]]:
 def _draw_confidences(axes: Axes, confidences: NDArray[np.float64]) -> None:
     start, end = axes.get_xlim()
     axes.hist(np.clip(_stretch(confidences), start, end), bins=np.linspace(start, end, 41).tolist())
-    axes.set(xlabel="confidence: the probability of the prediction", ylabel="images")
+    # Nearly all are at 1: the others would not be seen beside them.
+    axes.set(xlabel="confidence: the probability of the prediction", ylabel="images", yscale="log")
+    axes.set_ylim(bottom=0.5)
     axes.tick_params(labelsize=7)
     axes.grid(alpha=0.3)
 
@@ -100,5 +102,6 @@ def _draw_risk(
     axes.set(xlim=(0, 101), ylim=(-0.02 * top, top))
     axes.set(xlabel=f"answered, the surest first (% of {n:,} images)", ylabel="wrong among them (%)")
     axes.set_title("Answer only when sure", fontsize=10)
-    axes.text(0.03, 0.97, told, transform=axes.transAxes, va="top", fontsize=8)
+    text = axes.text(0.03, 0.97, told, transform=axes.transAxes, va="top", fontsize=8)
+    text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 2})
     axes.grid(alpha=0.3)
