@@ -111,11 +111,11 @@ def _describe(found: "Findings") -> str:
         f"top-2 accuracy {metrics.top2_accuracy:.4f}",
         *_describe_confidence(found),
     ]
-    if found.pairs:
-        pairs = [f"{pair.labels[0]} and {pair.labels[1]} ({pair.errors:,})" for pair in found.pairs]
-        doubtful = f"; {len(found.doubtful[0]):,} labels to look at" if len(found.doubtful[0]) else ""
-        lines.append(f"most confused: {', '.join(pairs[:3])}{doubtful}")
-    return "\n".join(lines)
+    pairs = [f"{pair.labels[0]} and {pair.labels[1]} ({pair.errors:,})" for pair in found.pairs[:3]]
+    errors = [f"most confused: {', '.join(pairs)}"] if pairs else []
+    if n_doubtful := len(found.doubtful[0]):
+        errors.append(f"labels to look at: {n_doubtful:,}")
+    return "\n".join([*lines, "; ".join(errors)] if errors else lines)
 
 
 def _describe_confidence(found: "Findings") -> list[str]:

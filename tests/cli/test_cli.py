@@ -30,7 +30,7 @@ FILES = {
         "confused.png",
         "calibration.png",
         "labels.png",
-    ],  # fmt: skip
+    ],
     "fields": ["fields-layer3.npz", "fields-layer3.json", "fields-layer3.png"],
     "maximize": ["maximize-layer3.npz", "maximize-layer3.json", "maximize-layer3.png"],
 }
