@@ -99,8 +99,9 @@ def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Figure:
     """
     is_small = len(names) <= MOST_WRITTEN
     size = max(4.5, 0.55 * min(len(names), MOST_WRITTEN) + 1.2)
-    beside = 0.6 if is_small else 3.0
-    figure = Figure((size + beside, size), dpi=150, layout="constrained")
+    longest = max(len(shorten(name)) for name in names)
+    beside = 0 if is_small else 2.0 + 0.2 * longest  # for two names of the list, and one of the axis
+    figure = Figure((size + 0.6 + beside, size), dpi=150, layout="constrained")
     axes = figure.subplots()
     errors = counts.astype(np.float32)
     np.fill_diagonal(errors, np.nan)
