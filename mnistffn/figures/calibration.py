@@ -54,7 +54,9 @@ def _draw_reliability(axes: Axes, bins: Mapping[str, Mapping[str, NDArray[np.flo
     lowest = min(min(bin_["confidence"].min(), bin_["low"].min()) for bin_ in bins.values())
     start = float(_stretch(max(lowest * 0.9, 0.005)))
     end = float(_stretch(1.0)) + 0.25
-    axes.plot((start, end), (start, end), "--", color="0.5", linewidth=1, label="right as often as sure")
+    axes.plot(
+        (start, end), (start, end), "--", color="0.5", linewidth=1, label="right as often as sure"
+    )
     for place, (name, bin_) in enumerate(bins.items()):
         x = _stretch(bin_["confidence"])
         low, middle, high = (_stretch(bin_[key]) for key in ("low", "accuracy", "high"))

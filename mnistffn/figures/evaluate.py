@@ -13,6 +13,8 @@ MOST_TICKS = 40
 MOST_LISTED = 15  # confusions beside a matrix without numbers
 MOST_BARS = 10
 LONGEST = 10  # letters of a class's name
+COLUMN, BAND, IMAGE = 3.1, 2.1, 1.27  # inches, of the examples
+NARROWEST = 5.5  # what the headings take
 RIGHT, WRONG, OTHER = "tab:green", "tab:red", "0.7"
 EXPLANATIONS = {
     "sure and right": "the prediction has the highest probability, class by class",
@@ -45,21 +47,32 @@ def draw_examples(
         Rows to show of every kind; there may be none.
     """
     n_columns = max(1, *(len(rows) for rows in kinds.values()))
-    figure = Figure((3.1 * n_columns + 0.4, 2.1 * len(kinds)), dpi=150, layout="constrained")
-    for band, (kind, rows) in zip(
-        figure.subfigures(len(kinds), squeeze=False)[:, 0], kinds.items(), strict=True
-    ):
+    width, height = max(COLUMN * n_columns + 0.3, NARROWEST), BAND * len(kinds)
+    # Placed by hand: matplotlib's layout takes two seconds for so many axes.
+    figure = Figure((width, height), dpi=150)
+    letters = 0.06 * max(len(shorten(name)) for name in names)
+    for place, (kind, rows) in enumerate(kinds.items()):
+        bottom = height - BAND * (place + 1)
         note = EXPLANATIONS[kind] if len(rows) else "there are none"
-        band.suptitle(f"{kind.capitalize()}: {note}", x=0.01, ha="left", fontsize=10)
-        panels = band.subplots(1, 2 * n_columns, width_ratios=[1, 1.3] * n_columns)
-        for axes in panels[2 * len(rows) :]:
-            axes.set_axis_off()
-        for row, picture, bars in zip(rows, panels[::2], panels[1::2], strict=False):
-            picture.imshow(images[row], cmap="gray", vmin=0, vmax=255)
+        top = (bottom + BAND - 0.06) / height
+        figure.text(0.1 / width, top, f"{kind.capitalize()}: {note}", va="top", fontsize=10)
+        for column, row in enumerate(rows):
+            left = 0.1 + COLUMN * column
+            picture = _add_axes(figure, left, bottom + 0.25, IMAGE)
+            picture.imshow(images[row], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             picture.set_axis_off()
             picture.set_title(f"image {index[row]}\nlabel {shorten(str(label[row]))}", fontsize=8)
+            left += IMAGE + 0.15 + letters
+            bars = _add_axes(figure, left, bottom + 0.25, COLUMN - IMAGE - 0.4 - letters)
             _draw_bars(bars, probabilities[row], names, str(label[row]))
     return figure
+
+
+def _add_axes(figure: Figure, left: float, bottom: float, width: float) -> Axes:
+    """Add axes that are as high as an image; all in inches."""
+    page_width, page_height = figure.get_size_inches()
+    place = left / page_width, bottom / page_height, width / page_width, IMAGE / page_height
+    return figure.add_axes(place)
 
 
 def _draw_bars(

@@ -75,17 +75,21 @@ def card(*, is_output: bool = False, n_classes: int = 10) -> Figure:
     return draw_card(arrays, content, "Unit 17 of layer 2", MEANINGS)
 
 
-def examples(n: int = 12, n_classes: int = 10) -> Figure:
+def examples(n: int = 12, n_classes: int = 10, name: str = "") -> Figure:
     probabilities = generator.dirichlet(np.ones(n_classes), n)
     images = generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-    kinds = {
-        "sure and right": np.arange(4),
-        "unsure and right": np.arange(4, 8),
-        "sure and wrong": np.arange(0),
-        "most spread out": np.arange(8, n),
-    }
-    names = [str(label) for label in range(n_classes)]
-    index, labels = 59000 + np.arange(n), np.arange(n) % n_classes
+    kinds = (
+        {"sure and right": np.arange(1)}
+        if n == 1
+        else {
+            "sure and right": np.arange(4),
+            "unsure and right": np.arange(4, 8),
+            "sure and wrong": np.arange(0),
+            "most spread out": np.arange(8, n),
+        }
+    )
+    names = [f"{name}{label}" for label in range(n_classes)]
+    index, labels = 59000 + np.arange(n), np.array(names)[np.arange(n) % n_classes]
     return draw_examples(images, index, labels, probabilities, names, kinds)
 
 
@@ -245,6 +249,8 @@ FIGURES = {
     "doubtful 30": lambda: doubtful(30),
     "nothing doubtful": lambda: doubtful(0),
     "examples of 62 classes": lambda: examples(n_classes=62),
+    "examples with long names": lambda: examples(n_classes=30, name="a long name "),
+    "one example": lambda: examples(1),
 }
 
 
