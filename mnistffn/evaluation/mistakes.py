@@ -138,15 +138,13 @@ def find_doubtful_labels(
     suggested : ndarray of shape (m,), int64
         Index of the other class.
     """
-    everywhere = np.arange(len(targets))
-    own = probabilities[everywhere, targets]
+    own = probabilities[np.arange(len(targets)), targets]
     n_classes = probabilities.shape[1]
     sizes = np.bincount(targets, minlength=n_classes)
     sums = np.bincount(targets, own, n_classes)
-    # A class without images has no self-confidence to reach.
+    # A class without images has no self-confidence to reach; a label below its own is no candidate.
     confidence = np.divide(sums, sizes, out=np.full(n_classes, np.inf), where=sizes > 0)
     others = np.where(probabilities >= confidence, probabilities, -1.0)
-    others[everywhere, targets] = -1
     suggested, highest = others.argmax(axis=1), others.max(axis=1)
     rows = np.flatnonzero((own < confidence[targets]) & (highest >= 0))
     rows = rows[np.argsort(own[rows] - highest[rows], kind="stable")]

@@ -58,6 +58,8 @@ def test_few_images_have_fewer_bins_and_the_order_of_equal_ones_does_not_count()
     )
     assert one.n.tolist() == other.n.tolist() == [40, 400]
     assert one.error == pytest.approx(other.error, abs=1e-12)
+    apart = [abs(correct[:40].mean() - 0.9), abs(correct[40:].mean() - 1)]
+    assert one.error == pytest.approx((40 * apart[0] + 400 * apart[1]) / 440, abs=1e-12)
 
 
 def test_true_probabilities_have_a_small_error_and_sure_ones_the_difference() -> None:
