@@ -1,7 +1,6 @@
 """The face of the evaluation."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +12,7 @@ from mnistffn.training.parameters import PARAMETERS, Norm
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mnistffn.evaluation.findings import Findings
     from mnistffn.evaluation.metrics import Metrics
 
 
@@ -91,27 +91,46 @@ def evaluate(
 
         attacks = None if strengths is None else AttackOptions(strengths, **given)
         result = run_evaluate(terminal.run, opt.take_data(context), terminal, attacks)
-        terminal.show(_describe(result.metrics))
+        terminal.show(_describe(result.findings))
         terminal.show(_make_table(result.metrics))
-        summary = asdict(result.metrics) | {"source": result.source}
-        summary["n_trained_on"] = result.n_trained_on
-        stages = ["evaluate"]
         if result.robustness is not None:
             terminal.show(_describe_robustness(result.robustness))
-            summary["robustness"] = result.robustness
-            stages.append("attack")
-        terminal.finish(stages, summary, "fields", "maximize")
+        terminal.finish(result.stages, result.summarise(), "fields", "maximize")
     if fail_under is not None and result.metrics.accuracy < fail_under:
         msg = f"accuracy {result.metrics.accuracy:.4f} is under {fail_under}"
         raise GateError(msg)
 
 
-def _describe(metrics: "Metrics") -> str:
+def _describe(found: "Findings") -> str:
+    metrics = found.metrics
     low, high = metrics.interval
-    return (
+    lines = [
         f"accuracy {metrics.accuracy:.4f}, 95% interval {low:.4f} to {high:.4f}, "
-        f"{metrics.errors:,} errors in {metrics.n:,} images"
-    )
+        f"{metrics.errors:,} errors in {metrics.n:,} images",
+        f"balanced accuracy {metrics.balanced_accuracy:.4f}, macro F1 {metrics.macro_f1:.4f}, "
+        f"top-2 accuracy {metrics.top2_accuracy:.4f}",
+        *_describe_confidence(found),
+    ]
+    pairs = [f"{pair.labels[0]} and {pair.labels[1]} ({pair.errors:,})" for pair in found.pairs[:3]]
+    errors = [f"most confused: {', '.join(pairs)}"] if pairs else []
+    if n_doubtful := len(found.doubtful[0]):
+        errors.append(f"labels to look at: {n_doubtful:,}")
+    return "\n".join([*lines, "; ".join(errors)] if errors else lines)
+
+
+def _describe_confidence(found: "Findings") -> list[str]:
+    """Return how far the probabilities can be believed, and when to answer."""
+    calibration = f"calibration error {found.reliability.error:.4f}"
+    if found.scaling is not None:
+        scaling = found.scaling
+        how = "cross-fitted" if len(scaling.temperatures) > 1 else "from validation"
+        after = scaling.after.calibration_error
+        calibration += f", {after:.4f} at temperature {scaling.temperature:.2f} ({how})"
+    threshold = found.threshold
+    if threshold is None:
+        return [calibration, "99.9% right: at no threshold of the probability"]
+    where = f"from probability {threshold.spelled} on"
+    return [calibration, f"99.9% right: {where}, which {threshold.coverage:.1%} of the images reach"]
 
 
 def _describe_robustness(robustness: Mapping[str, Any]) -> str:
@@ -141,6 +160,11 @@ def _make_table(metrics: "Metrics") -> "Table":
     from mnistffn.cli.terminal import make_table
 
     rows = [
-        [str(c.label), f"{c.precision:.4f}", f"{c.recall:.4f}", f"{c.n:,}"] for c in metrics.per_class
+        [
+            str(c.label),
+            *("-" if v is None else f"{v:.4f}" for v in (c.precision, c.recall, c.f1)),
+            f"{c.n:,}",
+        ]
+        for c in metrics.per_class
     ]
-    return make_table(["class", "precision", "recall", "images"], rows, "")
+    return make_table(["class", "precision", "recall", "F1", "images"], rows, "")

@@ -1,5 +1,6 @@
 """What probabilities and labels say of a network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,16 +8,19 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-EXAMPLES_PER_KIND = 4
-
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """How one class did: precision, recall, and the number of its images."""
+    """How one class did: precision, recall, F1, and the number of its images.
+
+    None is what is not defined: the precision of a class that is never predicted, the recall of one
+    without images, the F1 of one that is neither.
+    """
 
     label: int | str
-    precision: float
-    recall: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
     n: int
 
 
@@ -32,8 +36,17 @@ class Metrics:
         95% confidence interval of the accuracy (Wilson, 1927).
     n, errors : int
         Images, and how many of them are classified wrongly.
+    balanced_accuracy : float
+        Mean recall of the classes that have images.
+    macro_f1 : float
+        Mean F1 of the classes that have one.
+    top2_accuracy : float
+        Part of the images whose label is among the two most probable classes.
     log_loss : float
         Mean negative log-likelihood of the label, in nats.
+    brier : float
+        Mean over the images of the sum over the classes of the squared differences between the
+        probability and what is true, 1 for the label and 0 for others (Brier, 1950): from 0 to 2.
     per_class : list of ClassMetrics
     confusion : list of list of int
         Row: label; column: prediction; in the order of ``per_class``.
@@ -43,7 +56,11 @@ class Metrics:
     interval: tuple[float, float]
     n: int
     errors: int
+    balanced_accuracy: float
+    macro_f1: float
+    top2_accuracy: float
     log_loss: float
+    brier: float
     per_class: list[ClassMetrics]
     confusion: list[list[int]]
 
@@ -58,7 +75,7 @@ def measure(
     probabilities : ndarray of shape (n, n_classes), float64
     labels : ndarray of shape (n,), int64
     classes : ndarray of shape (n_classes,), int64
-        Label of every column of ``probabilities``.
+        Label of every column of ``probabilities``, ascending.
 
     Examples
     --------
@@ -66,21 +83,26 @@ def measure(
     >>> metrics.accuracy, metrics.errors, metrics.confusion
     (0.5, 1, [[1, 0], [1, 0]])
     """
+    targets = np.searchsorted(classes, labels)
     predictions = classes[probabilities.argmax(axis=1)]
     correct = int((predictions == labels).sum())
-    precision, recall, _, support = precision_recall_fscore_support(
-        labels, predictions, labels=classes, zero_division=0
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predictions, labels=classes, zero_division=np.nan
+    )
+    columns = zip(
+        classes.tolist(), *map(_define, (precision, recall, f1)), support.tolist(), strict=True
     )
     return Metrics(
         accuracy=correct / len(labels),
         interval=wilson_interval(correct, len(labels)),
         n=len(labels),
         errors=len(labels) - correct,
+        balanced_accuracy=float(np.nanmean(recall)),
+        macro_f1=float(np.nanmean(f1)),
+        top2_accuracy=float(np.mean(_rank(probabilities, targets) < 2)),
         log_loss=float(log_loss(labels, probabilities, labels=classes)),
-        per_class=[
-            ClassMetrics(label, float(precision[i]), float(recall[i]), int(support[i]))
-            for i, label in enumerate(classes.tolist())
-        ],
+        brier=brier_score(probabilities, targets),
+        per_class=[ClassMetrics(*column) for column in columns],
         confusion=confusion_matrix(labels, predictions, labels=classes).tolist(),
     )
 
@@ -91,30 +113,31 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def choose_examples(
-    probabilities: NDArray[np.floating], correct: NDArray[np.bool_], count: int = EXAMPLES_PER_KIND
-) -> dict[str, NDArray[np.int64]]:
-    """Choose the rows that show best how sure a network is, and how rightly.
+def brier_score(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> float:
+    """Return the mean of the summed squares (Brier, 1950), from 0 to 2.
 
     Parameters
     ----------
-    probabilities : ndarray of shape (n, n_classes), floating
-    correct : ndarray of shape (n,), bool
-    count : int
-        Rows of every kind, at the most.
+    probabilities : ndarray of shape (n, n_classes), float64
+    targets : ndarray of shape (n,), int64
+        Class indices.
 
-    Returns
-    -------
-    dict of str to ndarray of int64
-        Rows that are sure and right, unsure and right, sure and wrong (all by the probability of the
-        prediction), and those whose probabilities are most spread out (by their entropy).
+    Examples
+    --------
+    >>> round(brier_score(np.array([[0.8, 0.1, 0.1]]), np.array([0])), 6)
+    0.06
     """
-    top = probabilities.max(axis=1)
-    entropy = -(probabilities * np.log(np.clip(probabilities, 1e-300, None))).sum(axis=1)
-    right, wrong = np.flatnonzero(correct), np.flatnonzero(~correct)
-    return {
-        "sure and right": right[np.argsort(-top[right], kind="stable")][:count],
-        "unsure and right": right[np.argsort(top[right], kind="stable")][:count],
-        "sure and wrong": wrong[np.argsort(-top[wrong], kind="stable")][:count],
-        "most spread out": np.argsort(-entropy, kind="stable")[:count],
-    }
+    missed = probabilities.copy()
+    missed[np.arange(len(targets)), targets] -= 1
+    return float(np.mean(np.sum(missed**2, axis=1)))
+
+
+def _rank(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many classes are more probable than the label."""
+    own = np.take_along_axis(probabilities, targets[:, None], axis=1)
+    return np.asarray((probabilities > own).sum(axis=1))
+
+
+def _define(values: NDArray[np.float64]) -> Sequence[float | None]:
+    """Return numbers, and None for NaN, which JSON does not have."""
+    return [None if np.isnan(value) else float(value) for value in values]

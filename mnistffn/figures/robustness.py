@@ -91,9 +91,9 @@ def draw_adversaries(
     for column, (image, adversary, caption) in enumerate(
         zip(images, adversaries, captions, strict=True)
     ):
-        panels[0, column].imshow(image, cmap="gray_r", vmin=0, vmax=1)
+        panels[0, column].imshow(image, cmap="gray", vmin=0, vmax=1)
         panels[0, column].set_title(caption[0], fontsize=8)
-        panels[1, column].imshow(adversary, cmap="gray_r", vmin=0, vmax=1)
+        panels[1, column].imshow(adversary, cmap="gray", vmin=0, vmax=1)
         panels[1, column].set_title(caption[1], fontsize=8)
         artist = panels[2, column].imshow(adversary - image, cmap="RdBu_r", vmin=-bound, vmax=bound)
     if artist is not None:

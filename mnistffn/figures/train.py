@@ -50,4 +50,4 @@ def draw_augmented(before: NDArray[np.float32], after: NDArray[np.float32]) -> F
     pairs = join_tiles([before, after], 2, filling=0.5)
     tiles = Tiles(pairs, choose_columns(len(pairs)), [""] * len(pairs))
     heading = "Training images, and beside each what augmentation has made of it"
-    return draw_mosaic(tiles, heading, cmap="gray_r", vmin=0, vmax=1)
+    return draw_mosaic(tiles, heading, cmap="gray", vmin=0, vmax=1)

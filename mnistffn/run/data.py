@@ -66,6 +66,8 @@ class TestImages:
     n_trained_on : int or None
         How many of them are also among the images that the model was trained on; None if nobody can
         tell, since the run's data are not there.
+    own : RunData or None
+        The run's data with their split; None if they are not there.
     """
 
     __test__ = False  # for pytest: no test
@@ -74,6 +76,7 @@ class TestImages:
     index: NDArray[np.int64]
     record: DataRecord | None
     n_trained_on: int | None
+    own: RunData | None
 
 
 def open_run_data(
@@ -164,7 +167,7 @@ def open_test_images(run: RunDirectory, options: DataOptions, progress: Progress
         raise RunDirectoryError(msg)
     if known and (options.path is None or _has_hash(options.path, known.sha256)):
         data = open_run_data(run, options, None, progress, may_settle=False)
-        return TestImages(data.dataset, data.split.test, data.record, data.record.n_trained_on)
+        return TestImages(data.dataset, data.split.test, data.record, data.record.n_trained_on, data)
     if known and options.path and str(options.path.resolve()) == known.path:
         msg = f"{options.path} has changed since the model was trained on a part of it: train again"
         raise RunDirectoryError(msg)
@@ -173,10 +176,11 @@ def open_test_images(run: RunDirectory, options: DataOptions, progress: Progress
     dataset = read_dataset(options.path, options.over(ReadOptions()), layout)
     describe_file(dataset, progress)
     progress.note("test: all of these images, taking it that the model has not seen them")
-    n_trained_on = _count_trained_on(run, dataset) if known else None
+    own = _open_own(run) if known else None
+    n_trained_on = None if own is None else _count_trained_on(own, dataset)
     if n_trained_on:
         warn_of_shared(n_trained_on, len(dataset.labels), progress)
-    return TestImages(dataset, np.arange(len(dataset.labels)), None, n_trained_on)
+    return TestImages(dataset, np.arange(len(dataset.labels)), None, n_trained_on, own)
 
 
 def check_fits(dataset: Dataset, labels: NDArray[Any], n_features: int, classes: NDArray[Any]) -> None:
@@ -232,12 +236,16 @@ def _load(run: RunDirectory, path: Path | None, sha256: str, options: ReadOption
     return dataset
 
 
-def _count_trained_on(run: RunDirectory, dataset: Dataset) -> int | None:
-    """Return how many images the run's model was trained on, None where its data are not to be had."""
+def _open_own(run: RunDirectory) -> RunData | None:
+    """Return the run's own data, None where they are not to be had."""
     try:
-        data = open_run_data(run, DataOptions(), None, Progress(), may_settle=False)
+        return open_run_data(run, DataOptions(), None, Progress(), may_settle=False)
     except (DataError, RunDirectoryError):
         return None
+
+
+def _count_trained_on(data: RunData, dataset: Dataset) -> int:
+    """Return how many images of another file are among those that the run's model was trained on."""
     if data.dataset.image_shape != dataset.image_shape:
         return 0
     theirs = hash_images(data.dataset.images)[data.split.train]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -269,7 +269,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         device = resolve_device(self.device)
         check_precision(self.precision, device)
         X, targets, rows, weights = self._check_training_data(X, y, sample_weight, rows)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = _draw_seed(self.random_state)
         train, valid = self._hold_out(targets[rows], seed)
         with seeded(seed, self.n_threads, device), computing(self.precision):
             data = as_tensor(X).to(device), as_tensor(targets).to(device)
@@ -319,19 +319,45 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         ndarray of shape (n, n_classes), float64
             Softmax of the logits, the classes in the order of ``classes_``.
         """
-        check_is_fitted(self)
-        rows: NDArray[Any] = validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
-        _warn_of_raw_pixels(rows)
-        network = deepcopy(self.module_).double().eval()
-        with torch.inference_mode():
-            batches = as_tensor(rows).split(PREDICTION_BATCH)
-            logits = torch.cat([network(as_float(batch).double()) for batch in batches])
-            return np.asarray(logits.softmax(dim=1).numpy())
+        return np.asarray(self._compute_logits(X).softmax(dim=1).numpy())
+
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the logarithms of :meth:`predict_proba`, finite where that is rounded to 0."""
+        return np.asarray(self._compute_logits(X).log_softmax(dim=1).numpy())
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of every row, an ndarray of shape (n,)."""
         probabilities = self.predict_proba(X)
         return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+
+    def find_validation_rows(
+        self, X: ArrayLike, y: ArrayLike, rows: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64]:
+        """Return the rows that :meth:`fit`, given the same, holds out and does not train on.
+
+        Parameters
+        ----------
+        X, y, rows
+            As :meth:`fit` takes them; without weights of single rows.
+
+        Returns
+        -------
+        ndarray of shape (n_valid,), int64
+            Ascending; empty without a ``validation_fraction``.
+
+        Raises
+        ------
+        UsageError
+            ``random_state`` is no number: nothing says which rows they were.
+        """
+        if isinstance(self.random_state, RandomState) or self.random_state is None:
+            msg = f"random_state={self.random_state!r} does not say which rows were held out"
+            raise UsageError(msg)
+        other = clone(self)
+        _, targets, rows, _ = other._check_training_data(X, y, None, rows)
+        train, valid = other._hold_out(targets[rows], _draw_seed(self.random_state))
+        # Copies of a row can be on both sides.
+        return np.setdiff1d(rows[[] if valid is None else valid], rows[train])
 
     def save(self, path: str | PathLike[str] | BinaryIO) -> None:
         """Write weights, architecture and parameters to ``path`` (usually ``model.pt``).
@@ -372,6 +398,15 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         classifier.best_epoch_ = 0
         classifier.module_ = model.network
         return classifier
+
+    def _compute_logits(self, X: ArrayLike) -> Tensor:
+        check_is_fitted(self)
+        rows: NDArray[Any] = validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
+        _warn_of_raw_pixels(rows)
+        network = deepcopy(self.module_).double().eval()
+        with torch.inference_mode():
+            batches = as_tensor(rows).split(PREDICTION_BATCH)
+            return torch.cat([network(as_float(batch).double()) for batch in batches])
 
     def _check_training_data(
         self,
@@ -451,6 +486,10 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             precision=self.precision,
             device=device,
         )
+
+
+def _draw_seed(random_state: int | RandomState | None) -> int:
+    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def _check_length(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import isnan
+from math import ceil, isnan
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from mnistffn.training.batching import choose_batch_size
 from mnistffn.training.checkpoint import Checkpoint
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
-from mnistffn.training.net import Epoch
+from mnistffn.training.net import FEWEST, Epoch
 from mnistffn.training.parameters import Device, Precision, check_parameters
 from mnistffn.training.recipes import DEFAULT_RECIPE, combine, get_recipe
 
@@ -125,6 +125,7 @@ def run_train(
     check_parameters(classifier.get_params(deep=False))
     run_data = open_run_data(run, data, options.seed, progress)
     run.warn_if_stale(reads, run_data.record)
+    _warn_if_unwatched(classifier, len(run_data.split.train), progress)
     seed = run_data.resolve_seed(options.seed)
     threads = _Threads(options.n_threads, classifier, run_data)
     shape = run_data.dataset.image_shape
@@ -202,6 +203,17 @@ def _read_parameters(run: RunDirectory) -> dict[str, Any]:
         msg = f"{run.path / 'params.json'} is damaged ({error}): run mnistffn search again"
         raise RunDirectoryError(msg) from error
     return parameters
+
+
+def _warn_if_unwatched(classifier: FeedForwardClassifier, n: int, progress: Progress) -> None:
+    """Say where a collapse under adversarial training would not be seen."""
+    n_valid = ceil(classifier.validation_fraction * n)
+    if classifier.adversarial and n_valid < FEWEST:
+        found = f"{n_valid} validation images" if n_valid else "no validation images"
+        progress.note(
+            f"warning: with {found} nobody would see adversarial training collapse: it takes "
+            f"{FEWEST}, so raise --validation-fraction {classifier.validation_fraction:g}"
+        )
 
 
 def _distort_some(

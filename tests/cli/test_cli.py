@@ -22,7 +22,15 @@ SMALL = ("--epochs", "3", "--hidden", "12,6", "--dropout", "0.1")
 FILES = {
     "search": ["params.json", "search.csv", "search.png"],
     "train": ["model.pt", "history.csv", "curves.png", "augmented.png"],
-    "evaluate": ["metrics.json", "predictions.npz", "examples.png", "confusion.png"],
+    "evaluate": [
+        "metrics.json",
+        "predictions.npz",
+        "examples.png",
+        "confusion.png",
+        "confused.png",
+        "calibration.png",
+        "labels.png",
+    ],
     "fields": ["fields-layer3.npz", "fields-layer3.json", "fields-layer3.png"],
     "maximize": ["maximize-layer3.npz", "maximize-layer3.json", "maximize-layer3.png"],
 }

@@ -1,51 +1,30 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import invoke
+from scipy.io import savemat
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
 from mnistffn.data.split import split_dataset
 from mnistffn.errors import RunDirectoryError
+from mnistffn.evaluation.calibration import Scored, fit_temperature
 from mnistffn.evaluation.evaluate import run_evaluate
-from mnistffn.evaluation.metrics import choose_examples, measure
+from mnistffn.evaluation.heldout import find_validation_part
+from mnistffn.evaluation.names import name_results
+from mnistffn.evaluation.robustness import AttackOptions
 from mnistffn.progress import Progress
+from mnistffn.run.data import open_test_images
 from mnistffn.run.directory import RunDirectory, StaleWarning
 from mnistffn.run.options import DataOptions
 
 
-def test_metrics_agree_with_a_count_by_hand() -> None:
-    probabilities = np.array([[0.8, 0.1, 0.1], [0.1, 0.5, 0.4], [0.2, 0.2, 0.6], [0.5, 0.3, 0.2]])
-    metrics = measure(probabilities, np.array([2, 5, 5, 2]), np.array([2, 5, 9]))
-    assert metrics.accuracy == 0.75
-    assert (metrics.n, metrics.errors) == (4, 1)
-    assert metrics.confusion == [[2, 0, 0], [0, 1, 1], [0, 0, 0]]
-    assert [c.recall for c in metrics.per_class] == [1, 0.5, 0]
-    assert [c.n for c in metrics.per_class] == [2, 2, 0]
-    assert metrics.log_loss == pytest.approx(-np.log([0.8, 0.5, 0.2, 0.5]).mean())
-
-
-def test_the_interval_is_wilsons() -> None:
-    probabilities = np.repeat([[1.0, 0.0], [0.0, 1.0]], [90, 10], axis=0)
-    metrics = measure(probabilities, np.zeros(100, int), np.array([0, 1]))
-    assert metrics.accuracy == 0.9
-    assert metrics.interval == pytest.approx((0.8256, 0.9448), abs=1e-4)
-
-
-def test_examples_are_the_extremes_of_their_kind() -> None:
-    probabilities = np.array([[0.9, 0.1, 0], [0.6, 0.4, 0], [0.99, 0.01, 0], [0.34, 0.33, 0.33]])
-    kinds = choose_examples(probabilities, np.array([True, True, False, False]), count=1)
-    assert {kind: rows.tolist() for kind, rows in kinds.items()} == {
-        "sure and right": [0],
-        "unsure and right": [1],
-        "sure and wrong": [2],
-        "most spread out": [3],
-    }
-
-
-def test_a_network_without_errors_has_no_wrong_examples() -> None:
-    kinds = choose_examples(np.array([[0.9, 0.1]]), np.array([True]))
-    assert len(kinds["sure and wrong"]) == 0
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take most of the time, and other tests look at them."""
+    monkeypatch.setattr("mnistffn.evaluation.evaluate.draw_findings", lambda *_: None)
 
 
 def test_a_run_is_measured_on_its_test_part_in_evaluation_mode(trained_run: Path) -> None:
@@ -66,7 +45,7 @@ def test_a_run_is_measured_on_its_test_part_in_evaluation_mode(trained_run: Path
         assert predictions["probabilities"].shape == (180, 10)
         assert predictions["classes"].tolist() == list(range(10))
         np.testing.assert_allclose(predictions["probabilities"].sum(axis=1), 1, atol=1e-6)
-    for name in ("examples.png", "confusion.png"):
+    for name in ("examples.png", "confusion.png", "calibration.png"):
         assert (run.path / name).stat().st_size > 5000
 
 
@@ -74,6 +53,105 @@ def test_another_file_is_measured_whole(trained_run: Path, digits_mat: Path) -> 
     result = run_evaluate(RunDirectory(trained_run), DataOptions(digits_mat), Progress())
     assert result.metrics.n == 1797
     assert result.source.startswith("all of")
+    assert {path.name for path in trained_run.glob("*-digits.png")} == {
+        f"{name}-digits.png" for name in ("calibration", "confused", "confusion", "examples", "labels")
+    }
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_other_files_leave_the_results_of_the_run_and_of_each_other_alone(
+    trained_run: Path, digits_mat: Path, tmp_path: Path, recorder
+) -> None:
+    run = RunDirectory(trained_run)
+    run_evaluate(run, DataOptions(), Progress())
+    own = (run.path / "metrics.json").read_bytes()
+    run_evaluate(run, DataOptions(digits_mat), recorder, AttackOptions((0.1,)))
+    assert "the results are named after this file: metrics-digits.json and others" in recorder.notes
+    assert (run.path / "metrics.json").read_bytes() == own
+    assert run.read_json("metrics-digits.json")["n"] == 1797
+    for name in ("predictions-digits.npz", "robustness-digits.npz", "robustness-digits.json"):
+        assert (run.path / name).is_file()
+    (tmp_path / "a").mkdir()
+    strange = tmp_path / "a" / "digits.mat"
+    digits = builtin_digits()
+    savemat(strange, {"X": digits.flat[:60], "y": digits.labels[:60]})
+    names = name_results(run, strange, "0123456789abcdef")
+    assert names.of("metrics.json") == "metrics-digits-01234567.json"
+    assert names.command.startswith("evaluate ")
+    assert name_results(run, digits_mat, "9").of("metrics.json") == "metrics-digits.json"
+    assert name_results(run, Path("../of Zoë's/x y*é.z.mat"), "9").suffix == "-x-y-.z"
+    assert name_results(run, Path("数字.mat"), "9").suffix == "-data"
+    (run.path / "model.pt").write_bytes(b"another")
+    stale = run.stale_commands()
+    assert f"evaluate {digits_mat}" in stale
+    assert any(command.startswith(f"evaluate {digits_mat} --attack 0.1") for command in stale)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_the_temperature_is_fitted_on_the_validation_part_where_it_is_known(trained_run: Path) -> None:
+    run = RunDirectory(trained_run)
+    tested = open_test_images(run, DataOptions(), Progress())
+    classifier = FeedForwardClassifier.load(run.path / "model.pt")
+    X, labels = find_validation_part(run, classifier, tested)
+    log_probabilities = classifier.predict_log_proba(X)
+    history = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
+    kept = history[run.manifest().stages["train"].options["best_epoch"] - 1]
+    accuracy = np.mean(log_probabilities.argmax(axis=1) == labels)
+    assert accuracy == pytest.approx(kept["valid_accuracy"], abs=1e-5)
+    loss = -np.mean(log_probabilities[np.arange(len(labels)), labels])
+    assert loss == pytest.approx(kept["valid_loss"], rel=1e-4)
+    seen = {image.tobytes() for image in tested.dataset.flat[tested.index]}
+    assert not seen & {image.tobytes() for image in X}
+    scaling = run_evaluate(run, DataOptions(), Progress()).findings.scaling
+    assert (scaling.fitted_on, scaling.n_fitted_on) == ("validation part", 162)
+    assert scaling.temperature == fit_temperature(Scored(log_probabilities, labels))
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_model_of_unknown_training_is_scaled_by_halves_of_what_it_is_tested_on(
+    trained_run: Path, digits_mat: Path
+) -> None:
+    run = RunDirectory(trained_run)
+    FeedForwardClassifier.load(run.path / "model.pt").set_params(dropout=0.2).save(
+        run.path / "model.pt"
+    )
+    with pytest.warns(StaleWarning, match="model.pt has changed"):
+        result = run_evaluate(run, DataOptions(), Progress())
+    assert result.findings.scaling.fitted_on == "tested images, each half by the other"
+    assert len(result.findings.scaling.temperatures) == 2
+    (run.path / "run.json").unlink()
+    alone = run_evaluate(run, DataOptions(digits_mat), Progress())
+    assert alone.findings.scaling.n_fitted_on == 1797
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_all_of_metrics_json_is_printed_and_the_rest_fits_on_a_screen(trained_run: Path) -> None:
+    printed = json.loads(invoke("evaluate", "-r", trained_run, "--json").stdout)
+    written = RunDirectory(trained_run).read_json("metrics.json")
+    assert written.items() <= printed.items()
+    added = {"balanced_accuracy", "macro_f1", "top2_accuracy", "brier", "calibration_error"}
+    added |= {"temperature_scaling", "threshold", "confused_pairs", "labels_to_look_at"}
+    assert added <= set(written)
+    lines = invoke("evaluate", "-r", trained_run, "-q").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("calibration error 0.") for line in lines)
+
+
+@pytest.mark.parametrize("n", [1, 30])
+def test_one_class_and_one_image_can_be_measured(trained_run: Path, write_mat, n: int) -> None:
+    digits = builtin_digits()
+    sevens = np.flatnonzero(digits.labels == 7)[:n]
+    path = write_mat(input_images=digits.flat[sevens] / 16, output_labels=np.full((n, 1), 7.0))
+    result = invoke("evaluate", path, "-r", trained_run, "-q", "--labels-mean", "as-is")
+    assert result.exit_code == 0, result.output
+    assert "not drawn" not in result.stderr
+    assert "ill-defined" not in result.stderr
+    content = RunDirectory(trained_run).read_json("metrics-data.json")
+    assert content["n"] == n
+    assert content["per_class"][0] == {
+        "label": 0, "precision": None, "recall": None, "f1": None, "n": 0
+    }  # fmt: skip
+    assert "-" in result.stdout.splitlines()[-10].split()
 
 
 def test_images_of_another_size_are_refused(trained_run: Path, write_mat) -> None:

@@ -1,6 +1,8 @@
 """What a person would see: nothing cut off, nothing on top of something else, images upright."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,10 +14,12 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 from PIL import Image
 
+from mnistffn.figures.calibration import draw_calibration
 from mnistffn.figures.card import draw_card
 from mnistffn.figures.evaluate import draw_confusion, draw_examples
 from mnistffn.figures.fields import draw_fields, find_bound
 from mnistffn.figures.maximize import draw_ascent, draw_maximized, find_range
+from mnistffn.figures.mistakes import draw_confused, draw_doubtful
 from mnistffn.figures.mosaic import Tiles, draw_mosaic
 from mnistffn.figures.robustness import draw_adversaries, draw_robustness
 from mnistffn.figures.search import Panel, SearchPicture, draw_search
@@ -71,17 +75,22 @@ def card(*, is_output: bool = False, n_classes: int = 10) -> Figure:
     return draw_card(arrays, content, "Unit 17 of layer 2", MEANINGS)
 
 
-def examples(n: int = 12) -> Figure:
-    probabilities = generator.dirichlet(np.ones(10), n)
+def examples(n: int = 12, n_classes: int = 10, name: str = "") -> Figure:
+    probabilities = generator.dirichlet(np.ones(n_classes), n)
     images = generator.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-    kinds = {
-        "sure and right": np.arange(4),
-        "unsure and right": np.arange(4, 8),
-        "sure and wrong": np.arange(0),
-        "most spread out": np.arange(8, n),
-    }
-    names = [str(label) for label in range(10)]
-    return draw_examples(images, 59000 + np.arange(n), np.arange(n) % 10, probabilities, names, kinds)
+    kinds = (
+        {"sure and right": np.arange(1)}
+        if n == 1
+        else {
+            "sure and right": np.arange(4),
+            "unsure and right": np.arange(4, 8),
+            "sure and wrong": np.arange(0),
+            "most spread out": np.arange(8, n),
+        }
+    )
+    names = [f"{name}{label}" for label in range(n_classes)]
+    index, labels = 59000 + np.arange(n), np.array(names)[np.arange(n) % n_classes]
+    return draw_examples(images, index, labels, probabilities, names, kinds)
 
 
 def search(n: int = 12, **others: object) -> Figure:
@@ -152,10 +161,43 @@ def adversaries(n: int = 10) -> Figure:
     return draw_adversaries(images, images[::-1], captions, 0.123, "linf")
 
 
-def confusion(n: int = 10) -> Figure:
-    return draw_confusion(
-        np.diag(np.full(n, 6000)) + generator.poisson(3, (n, n)), list(map(str, range(n)))
-    )
+def confusion(n: int = 10, name: str = "") -> Figure:
+    counts = np.diag(np.full(n, 6000)) + generator.poisson(3, (n, n))
+    return draw_confusion(counts, [f"{name}{label}" for label in range(n)])
+
+
+def calibration(n: int = 6000, *, is_scaled: bool = True, x: float = 0.93) -> Figure:
+    confidences = 1 - 0.5 * generator.random(n) ** 8
+    points = np.sort(confidences)[:: max(1, n // 15)]
+    accuracy = np.clip(points + generator.normal(0, 0.02, len(points)), 0, 1)
+    bin_ = {"confidence": points, "accuracy": accuracy}
+    bin_ |= {"low": accuracy - 0.05, "high": np.minimum(accuracy + 0.02, 1)}
+    bins = {"as the network says": bin_}
+    if is_scaled:
+        bins["at temperature 1.234"] = bin_
+    coverage = np.arange(1, n + 1) / n
+    told = "99.9% right: answer from a probability of 0.98765 on,\n93.0% of the images, 5 errors"
+    threshold = x, 0.001, told if np.isfinite(x) else "no threshold keeps 99.9% of the answers right"
+    return draw_calibration(bins, confidences, (coverage, 0.02 * coverage**9), threshold, n)
+
+
+def confused(n_pairs: int = 5, n_columns: int = 8, name: str = "") -> Figure:
+    n = n_pairs * n_columns
+    images = generator.random((n, 28, 28), np.float32)
+    images[1::3] = np.nan
+    there = [place % 3 != 1 for place in range(n)]
+    titles = ["image 59123" if is_there else "" for is_there in there]
+    captions = [f"label {name}4\nread as {name}9 (0.999)" if is_there else "" for is_there in there]
+    rows = [f"{name}4{chr(10) if name else ' '}and {name}9:\n123 + 1,045" for _ in range(n_pairs)]
+    heading = "Pairs of classes that are confused most often, and\nhow often each way"
+    return draw_confused(images, n_columns, titles, captions, rows, heading)
+
+
+def doubtful(n: int) -> Figure:
+    captions = ["label seventeen (0.001)\nor thirty-three (0.999)?"] * n
+    heading = "Labels to look at: 1,234, of which 30 are shown.\nThe network may be wrong itself."
+    shown = generator.random((n, 28, 28), np.float32), ["image 59123"] * n, captions
+    return draw_doubtful(*shown, heading if n else "The network doubts no label")
 
 
 FIGURES = {
@@ -195,6 +237,20 @@ FIGURES = {
     "confusion": confusion,
     "confusion of 2": lambda: confusion(2),
     "confusion of 26": lambda: confusion(26),
+    "confusion of 12 with long names": lambda: confusion(12, "a long name "),
+    "confusion of 62 with long names": lambda: confusion(62, "a long name "),
+    "calibration": calibration,
+    "calibration of one image": lambda: calibration(1, is_scaled=False, x=np.nan),
+    "confused": confused,
+    "confused, one image each": lambda: confused(4, 1),
+    "confused, with long names": lambda: confused(name="some lett"),
+    "nothing confused": lambda: confused(0),
+    "doubtful 1": lambda: doubtful(1),
+    "doubtful 30": lambda: doubtful(30),
+    "nothing doubtful": lambda: doubtful(0),
+    "examples of 62 classes": lambda: examples(n_classes=62),
+    "examples with long names": lambda: examples(n_classes=30, name="a long name "),
+    "one example": lambda: examples(1),
 }
 
 
@@ -215,6 +271,66 @@ def test_all_text_is_inside_the_page_and_none_covers_another(name: str) -> None:
     upper = np.minimum(bounds[:, None, 2:], bounds[None, :, 2:])
     overlaps = np.argwhere(np.triu((upper - lower > 1).all(axis=2), k=1))
     assert not [(texts[i].get_text(), texts[j].get_text()) for i, j in overlaps]
+
+
+SCALE = """
+import resource, time
+import numpy as np
+from mnistffn.figures.evaluate import draw_confusion
+from mnistffn.figures.render import render
+
+def weigh(n):
+    counts = np.diag(np.full(n, 100)) + np.random.default_rng(0).poisson(0.1, (n, n))
+    start = time.perf_counter()
+    content = render(lambda: draw_confusion(counts, [str(label) for label in range(n)]))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return time.perf_counter() - start, memory, len(content)
+
+before = weigh(3)[1]
+seconds, memory, size = weigh(300)
+print(seconds, memory - before, size)
+"""
+
+
+def test_300_classes_take_neither_long_nor_much() -> None:
+    result = subprocess.run([sys.executable, "-c", SCALE], capture_output=True, text=True, check=True)
+    seconds, megabytes, size = map(float, result.stdout.split())
+    assert seconds < 3
+    assert megabytes < 300
+    assert size < 1e6
+    axes = confusion(300).axes[0]
+    assert len(axes.images) == 1
+    assert not axes.texts
+    assert all(len(panel.patches) <= 10 for panel in examples(n_classes=300).axes)
+
+
+def test_the_bars_of_many_classes_are_the_most_probable_and_the_label() -> None:
+    probabilities = np.arange(1, 41)[None] / 820
+    names = [str(label) for label in range(40)]
+    image = np.zeros((1, 8, 8), np.uint8)
+    figure = draw_examples(
+        image, np.array([7]), np.array([3]), probabilities, names, {"sure and wrong": np.array([0])}
+    )
+    bars = figure.axes[1]
+    shown = [label.get_text() for label in bars.get_yticklabels()]
+    assert shown == [*names[:30:-1], "3"]
+    assert [bar.get_width() for bar in bars.patches] == [*probabilities[0, :30:-1], 4 / 820]
+
+
+def test_all_images_have_white_ink() -> None:
+    stroke = np.zeros((1, 8, 8), np.float32)
+    stroke[0, :, 3] = 1
+    kinds = {"sure and right": np.array([0])}
+    shown = (255 * stroke).astype(np.uint8), np.array([7]), np.array([0]), np.array([[0.9, 0.1]])
+    for figure in (
+        draw_examples(*shown, ["0", "1"], kinds),
+        draw_confused(stroke, 1, [""], [""], [""], ""),
+        draw_doubtful(stroke, [""], [""], ""),
+        draw_augmented(stroke, stroke),
+        draw_adversaries(stroke, stroke, [("", "")], 0.1, "linf"),
+    ):
+        black = pixels(figure).max(axis=2) < 0.02
+        assert black.sum() > 5000, "seven of eight columns are black"
 
 
 def find_texts(figure: Figure) -> list[Text]:

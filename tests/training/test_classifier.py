@@ -234,3 +234,52 @@ def test_pixels_of_255_that_are_not_scaled_are_told(dtype: type) -> None:
     with pytest.warns(UserWarning, match="only uint8 images are scaled"):
         classifier.predict(X.astype(dtype))
     classifier.predict(X.astype(dtype) / 255)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"class_weight": "balanced"}, {"validation_fraction": 0.25, "batch_size": 2000}]
+)
+def test_the_rows_that_were_held_out_can_be_told_afterwards(tmp_path, options) -> None:
+    digits = builtin_digits()
+    rows = np.random.default_rng(0).permutation(1797)[:1600]
+    parameters = {"hidden": (8,), "max_epochs": 1, "random_state": 3} | options
+    fitted = FeedForwardClassifier(**parameters).fit(digits.flat, digits.labels, rows=rows)
+    fitted.save(tmp_path / "model.pt")
+    loaded = FeedForwardClassifier.load(tmp_path / "model.pt")
+    found = loaded.find_validation_rows(digits.flat, digits.labels, rows)
+    assert len(found) == np.ceil(loaded.validation_fraction * 1600)
+    assert set(found) <= set(rows)
+    last = fitted.history_[-1]
+    assert loaded.score(digits.flat[found], digits.labels[found]) == pytest.approx(last.valid_accuracy)
+    loss = log_loss(digits.labels[found], loaded.predict_proba(digits.flat[found]))
+    assert loss == pytest.approx(last.valid_loss, rel=1e-5)
+
+
+def test_without_a_seed_or_a_validation_part_no_rows_are_told() -> None:
+    assert (
+        len(FeedForwardClassifier(random_state=0, validation_fraction=0).find_validation_rows(X, y))
+        == 0
+    )
+    for state in (None, np.random.RandomState(0)):
+        with pytest.raises(UsageError, match="does not say which rows"):
+            FeedForwardClassifier(random_state=state).find_validation_rows(X, y)
+
+
+def test_copies_of_a_row_that_are_trained_on_are_not_held_out() -> None:
+    weights = {label: 1 + label % 2 for label in range(10)}  # whole numbers: copies
+    classifier = FeedForwardClassifier(random_state=0, class_weight=weights)
+    found = classifier.find_validation_rows(X, y)
+    even = y[found] % 2 == 0
+    assert even.mean() > 0.85, "of an odd digit one copy is nearly always trained on"
+    assert 50 < even.sum() < 100
+
+
+def test_logarithms_are_finite_where_probabilities_are_rounded_to_zero() -> None:
+    classifier = FeedForwardClassifier(**SMALL).fit(X, y)
+    np.testing.assert_allclose(
+        np.exp(classifier.predict_log_proba(X)), classifier.predict_proba(X), atol=1e-12
+    )
+    with torch.no_grad():
+        classifier.module_.output.weight *= 1e5
+    assert (classifier.predict_proba(X) == 0).any()
+    assert np.isfinite(classifier.predict_log_proba(X)).all()

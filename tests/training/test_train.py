@@ -171,3 +171,23 @@ def test_augmentation_leaves_a_picture_and_plain_training_none(run: RunDirectory
     plain = TrainOptions(parameters={**SMALL.parameters, "augment": False})
     run_train(run, DataOptions(), plain, Progress())
     assert not (run.path / "augmented.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("fraction", "adversarial", "told"),
+    [
+        (0.0, 0.1, "warning: with no validation images nobody would see adversarial training collapse"),
+        (0.03, 0.1, "warning: with 49 validation images nobody"),
+        (0.031, 0.1, None),
+        (0.0, 0.0, None),
+    ],
+)
+def test_a_collapse_that_nobody_would_see_is_warned_of(
+    run: RunDirectory, recorder, fraction: float, adversarial: float, told: str | None
+) -> None:
+    parameters = {"hidden": (4,), "max_epochs": 1, "batch_size": 800, "augment": False}
+    parameters |= {"validation_fraction": fraction, "adversarial": adversarial}
+    run_train(run, DataOptions(), TrainOptions("fast", parameters, n_threads=1), recorder)
+    found = [note for note in recorder.notes if note.startswith("warning: with")]
+    assert len(found) == (told is not None)
+    assert all(note.startswith(told) for note in found)

@@ -1,0 +1,109 @@
+"""The picture of a calibration: confidence against accuracy, and answering only when sure."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+# Confidences crowd at 1: both axes are even in the logarithm of the odds, from 1 in 50 on.
+TICKS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9997, 0.9999)
+SUREST = 0.99995  # what is nearer to 1 is drawn there
+COLORS = ("tab:blue", "tab:orange")
+
+
+def draw_calibration(
+    bins: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    confidences: NDArray[np.float64],
+    curve: tuple[NDArray[np.float64], NDArray[np.float64]],
+    threshold: tuple[float, float, str],
+    n: int,
+) -> Figure:
+    """Draw a reliability diagram above the confidences, and the risk-coverage curve beside them.
+
+    Parameters
+    ----------
+    bins : mapping of str to mapping of str to ndarray of shape (bins,), float64
+        By what they are: ``confidence``, ``accuracy``, and the ends of its interval, ``low``, ``high``.
+    confidences : ndarray of shape (n,), float64
+    curve : (ndarray of shape (k,), ndarray of shape (k,))
+        Part of the images that is answered, and part of the answers that is wrong.
+    threshold : (float, float, str)
+        The point of the curve to mark, NaN for none, and what to say of it.
+    n : int
+        Images.
+    """
+    figure = Figure((10.5, 5.2), dpi=150, layout="constrained")
+    grid = figure.add_gridspec(2, 2, height_ratios=(4, 1))
+    diagram = figure.add_subplot(grid[0, 0])
+    histogram = figure.add_subplot(grid[1, 0], sharex=diagram)
+    _draw_reliability(diagram, bins)
+    _draw_confidences(histogram, confidences)
+    _draw_risk(figure.add_subplot(grid[:, 1]), curve, threshold, n)
+    return figure
+
+
+def _stretch(probability: NDArray[np.float64] | Sequence[float] | float) -> NDArray[np.float64]:
+    """Return the logarithm of the odds, within the ends of the axes."""
+    clipped = np.clip(np.asarray(probability, np.float64), 1 - SUREST, SUREST)
+    return np.asarray(np.log10(clipped / (1 - clipped)))
+
+
+def _draw_reliability(axes: Axes, bins: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
+    lowest = min(min(bin_["confidence"].min(), bin_["low"].min()) for bin_ in bins.values())
+    start = float(_stretch(max(lowest * 0.9, 0.005)))
+    end = float(_stretch(1.0)) + 0.25
+    axes.plot(
+        (start, end), (start, end), "--", color="0.5", linewidth=1, label="right as often as sure"
+    )
+    for place, (name, bin_) in enumerate(bins.items()):
+        x = _stretch(bin_["confidence"])
+        low, middle, high = (_stretch(bin_[key]) for key in ("low", "accuracy", "high"))
+        axes.vlines(x, np.maximum(low, start), high, color=COLORS[place], alpha=0.4, linewidth=2)
+        marker = "os"[place]
+        axes.plot(x, middle, marker, color=COLORS[place], markersize=5, label=name)
+    axes.set(xlim=(start, end), ylim=(start, end), ylabel="accuracy, with 95% interval")
+    axes.set_title("Reliability: are images right as often as they are sure?", fontsize=10)
+    axes.yaxis.set_ticks(*_list_ticks(start))
+    axes.xaxis.set_ticks(*_list_ticks(start))
+    axes.tick_params(labelsize=7)
+    axes.tick_params(axis="x", labelbottom=False)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left")
+
+
+def _list_ticks(start: float) -> tuple[list[float], list[str]]:
+    shown = [tick for tick in TICKS if _stretch(tick) >= start]
+    return [*_stretch(shown).tolist(), float(_stretch(1.0))], [*(f"{tick:g}" for tick in shown), "1"]
+
+
+def _draw_confidences(axes: Axes, confidences: NDArray[np.float64]) -> None:
+    start, end = axes.get_xlim()
+    axes.hist(np.clip(_stretch(confidences), start, end), bins=np.linspace(start, end, 41).tolist())
+    # Nearly all are at 1: the others would not be seen beside them.
+    axes.set(xlabel="confidence: the probability of the prediction", ylabel="images", yscale="log")
+    axes.set_ylim(bottom=0.5)
+    axes.tick_params(labelsize=7)
+    axes.grid(alpha=0.3)
+
+
+def _draw_risk(
+    axes: Axes,
+    curve: tuple[NDArray[np.float64], NDArray[np.float64]],
+    threshold: tuple[float, float, str],
+    n: int,
+) -> None:
+    coverage, risk = curve
+    axes.step(100 * coverage, 100 * risk, where="post", color="tab:purple")
+    x, y, told = threshold
+    if np.isfinite(x):
+        axes.axvline(100 * x, color="black", linestyle="--", linewidth=1)
+        axes.plot(100 * x, 100 * y, "o", color="black", markersize=5)
+    top = max(1.35 * 100 * float(risk.max()), 0.5)
+    axes.set(xlim=(0, 101), ylim=(-0.02 * top, top))
+    axes.set(xlabel=f"answered, the surest first (% of {n:,} images)", ylabel="wrong among them (%)")
+    axes.set_title("Answer only when sure", fontsize=10)
+    text = axes.text(0.03, 0.97, told, transform=axes.transAxes, va="top", fontsize=8)
+    text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 2})
+    axes.grid(alpha=0.3)
