@@ -1,0 +1,166 @@
+"""One sentence that sums up an explanation; what the numbers do not carry is left out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CLEAR_AGREEMENT = 0.02  # of two correlations
+CLEAR_SHARE = 0.1
+CLEAR_DISTANCE = 0.02  # part of the shorter one
+MOST_PREFERRED = 2
+
+
+def summarise(content: Mapping[str, Any]) -> str:
+    """Sum up what explain-<index>.json holds of an image."""
+    clauses = [
+        *_tell_agreement(content),
+        *_tell_unit(content),
+        *_tell_neighbours(content),
+        *_tell_change(content),
+    ]
+    head = _capitalise(tell_reading(content))
+    return f"{head}: {'; '.join(clauses)}." if clauses else f"{head}."
+
+
+def write_headings(content: Mapping[str, Any]) -> dict[str, str]:
+    """Return the title of the page, and by what stands under each, the headings: sentences too."""
+    one, other = content["prediction"], content["rival"]
+    then = f"rightly; next comes {other}" if content["is_right"] else f"but it is labelled {other}"
+    pixels = content["pixels"]
+    headings = {
+        "title": f"Image {content['index']} is read as {one}, {then}",
+        "text": content["sentence"],
+        "pixels": f"Red pixels speak for the class, blue ones against it: {one} rather than {other} "
+        f"gets {pixels['added']['difference']:+.2f} from them and {pixels['black']['difference']:+.2f} "
+        "in the dark.",
+        "change": _head_change(content["change"]),
+        "patterns": _head_patterns(content),
+        "nearest": f"{_capitalise(_compare_nearest(content) or 'neither class is nearer')}.",
+    }
+    for place, step in zip(("units", "units_below"), content["units"], strict=False):
+        headings[place] = _head_units(content, step)
+    return headings
+
+
+def _head_units(content: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+    layer, above = step["layer"], step["unit_above"]
+    if above is None:
+        chain, aim = "Class ←", f"spoke for {content['prediction']} rather than {content['rival']}"
+    else:
+        chain, aim = f"Unit {above} ←", f"turned unit {above} on"
+    pixels = " ← pixels" if step is content["units"][-1] else ""
+    head = f"{chain} units of layer {layer}{pixels}: "
+    if step["strongest"]:
+        unit = step["strongest"][0]
+        head += f"unit {unit['unit']} gave {unit['share']:.0%} of what {aim}; "
+    return f"{head}all of them and the bias ({step['bias']:+.2f}) add up to {step['total']:+.2f}."
+
+
+def _head_change(change: Mapping[str, Any]) -> str:
+    if change["size"] is None:
+        return "No change was found that turns it over."
+    median = f" Half of the test images take {change['median']:.2g}." if change["median"] else ""
+    return f"{_capitalise(_spell_change(change))}.{median}"
+
+
+def _head_patterns(content: Mapping[str, Any]) -> str:
+    pairs = zip(content["agreement"], content["classes"], strict=True)
+    known = [(value, name) for value, name in pairs if value is not None]
+    if not known:
+        return "The image is of one brightness: it agrees with no pattern."
+    return f"The pattern of {name_many(max(known, key=lambda pair: pair[0])[1])} fits it best."
+
+
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def tell_reading(content: Mapping[str, Any]) -> str:
+    """Tell what the network reads, and whether rightly."""
+    probability = dict(zip(content["classes"], content["probabilities"], strict=True))
+    prediction, rival = content["prediction"], content["rival"]
+    read = f"read as {prediction} ({probability[prediction]:.2f})"
+    if content["is_right"]:
+        return f"{read}, rightly, next {rival} ({probability[rival]:.2f})"
+    return f"{read}, labelled {content['label']} ({probability[rival]:.2f})"
+
+
+def name_many(label: Any) -> str:
+    """Return how a sentence calls the images of a class.
+
+    Examples
+    --------
+    >>> name_many(7), name_many("A"), name_many("shirt")
+    ('7s', "A's", 'shirt')
+    """
+    text = str(label)
+    if text.isdecimal():
+        return f"{text}s"
+    return f"{text}'s" if len(text) == 1 else text
+
+
+def tell_preferred(unit: Mapping[str, Any]) -> str:
+    """Tell which classes a unit looks for; nothing where it is none, or more than two."""
+    named = [name_many(label) for label in unit["prefers"]]
+    return f"looks for {' and '.join(named)}" if 0 < len(named) <= MOST_PREFERRED else ""
+
+
+def _tell_agreement(content: Mapping[str, Any]) -> list[str]:
+    agreement = dict(zip(content["classes"], content["agreement"], strict=True))
+    prediction, rival = content["prediction"], content["rival"]
+    one, other = agreement[prediction], agreement[rival]
+    if one is None or other is None or abs(one - other) < CLEAR_AGREEMENT:
+        return []
+    better, worse = (prediction, rival) if one > other else (rival, prediction)
+    though = "" if one > other else "although "
+    fits = f"it fits the pattern of {name_many(better)} ({max(one, other):.2f})"
+    return [f"{though}{fits} better than that of {name_many(worse)} ({min(one, other):.2f})"]
+
+
+def _tell_unit(content: Mapping[str, Any]) -> list[str]:
+    if not content["units"] or not content["units"][0]["strongest"]:
+        return []
+    step = content["units"][0]
+    unit = step["strongest"][0]
+    if unit["share"] < CLEAR_SHARE:
+        return []
+    preferred = tell_preferred(unit)
+    which = f", which {preferred}," if preferred else ""
+    spoke = f"{unit['share']:.0%} of all that spoke for {content['prediction']}"
+    return [f"unit {unit['unit']} of layer {step['layer']}{which} gave {spoke}"]
+
+
+def _tell_neighbours(content: Mapping[str, Any]) -> list[str]:
+    nearest = _compare_nearest(content)
+    return [nearest] if nearest else []
+
+
+def _compare_nearest(content: Mapping[str, Any]) -> str:
+    """Tell of which of the two classes the nearest training image is, where that is clear."""
+    nearer = {}
+    for place, pair in content["nearest"].items():
+        one, other = pair["prediction"]["distance"], pair["rival"]["distance"]
+        if abs(one - other) > CLEAR_DISTANCE * min(one, other):
+            nearer[place] = content["prediction"] if one < other else content["rival"]
+    where = {"pixels": "in pixels", "hidden": "in the last hidden layer"}
+    if len(set(nearer.values())) == 1:
+        places = " and ".join(where[place] for place in nearer)
+        return f"the nearest training image is a {next(iter(nearer.values()))} {places}"
+    if nearer:
+        places = ", ".join(f"a {label} {where[place]}" for place, label in nearer.items())
+        return f"the nearest training image is {places}"
+    return ""
+
+
+def _tell_change(content: Mapping[str, Any]) -> list[str]:
+    change = content["change"]
+    if change["size"] is None:
+        return []
+    text = _spell_change(change)
+    if change["median"]:
+        text += f" (half of the test images are misread within {change['median']:.2g})"
+    return [text]
+
+
+def _spell_change(change: Mapping[str, Any]) -> str:
+    how = {"l2": "a change of length", "linf": "changing every pixel by"}[change["norm"]]
+    return f"{how} {change['size']:.2g} makes it a {change['read_as']}"
