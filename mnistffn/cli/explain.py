@@ -63,8 +63,7 @@ def _make_table(images: Sequence[Mapping[str, Any]]) -> "Table":
 
     rows = [_spell(image) for image in images]
     columns = ["image", "label", "read as", "next", "by unit", "fits", "near", "change"]
-    title = "by unit: its part of all that spoke for it; near: class of the nearest"
-    return make_table(columns, rows, title)
+    return make_table(columns, rows, "by unit: its part of what spoke for it; near, fits: which class")
 
 
 def _spell(image: Mapping[str, Any]) -> list[str]:
@@ -73,7 +72,6 @@ def _spell(image: Mapping[str, Any]) -> list[str]:
     unit = chain[0]["strongest"][0] if chain and chain[0]["strongest"] else None
     fits = [(value, name) for value, name in zip(image["agreement"], image["classes"], strict=True)]
     known = [pair for pair in fits if pair[0] is not None]
-    near = min(("prediction", "rival"), key=lambda role: image["nearest"]["pixels"][role]["distance"])
     size = image["change"]["size"]
     return [
         str(image["index"]),
@@ -82,6 +80,6 @@ def _spell(image: Mapping[str, Any]) -> list[str]:
         f"{image['rival']} ({probability[image['rival']]:.2f})",
         "" if unit is None else f"{unit['unit']} ({unit['share']:.0%})",
         str(max(known, key=lambda pair: pair[0])[1]) if known else "",
-        str(image[near]),
+        str(image["nearest"]["pixels"]["any"]["label"]),
         "none" if size is None else f"{size:.2g} to {image['change']['read_as']}",
     ]

@@ -205,15 +205,22 @@ class Explainer:
         for place, distances in self.measures.distances.items():
             away = distances[self.rows[reading.index]].clone()
             away[torch.from_numpy(data.split.train == reading.index)] = torch.inf
-            for role in ("prediction", "rival"):
-                name = self.opened.classes[getattr(reading, role)]
-                of_class = torch.from_numpy(data.y_train == name)
-                row = int(torch.where(of_class, away, torch.inf).argmin())
+            content[place] = {}
+            for role in ("prediction", "rival", "any"):
+                is_of_class = torch.ones(len(away), dtype=torch.bool)
+                if role != "any":
+                    name = self.opened.classes[getattr(reading, role)]
+                    is_of_class = torch.from_numpy(data.y_train == name)
+                row = int(torch.where(is_of_class, away, torch.inf).argmin())
                 neighbour = int(data.split.train[row])
-                distance = self._measure_distance(reading.index, neighbour, place)
-                content.setdefault(place, {})[role] = {"index": neighbour, "distance": distance}
-                pixels = data.dataset.flat[neighbour]
-                arrays[f"nearest_{place}_{role}"] = pixels.astype(np.float32) / np.float32(255)
+                content[place][role] = {
+                    "index": neighbour,
+                    "label": data.y_train[row].item(),
+                    "distance": self._measure_distance(reading.index, neighbour, place),
+                }
+                if role != "any":
+                    pixels = data.dataset.flat[neighbour]
+                    arrays[f"nearest_{place}_{role}"] = pixels.astype(np.float32) / np.float32(255)
         return arrays, {"nearest": content}
 
     def _measure_distance(self, one: int, other: int, place: str) -> float:

@@ -5,7 +5,6 @@ from typing import Any
 
 CLEAR_AGREEMENT = 0.02  # of two correlations
 CLEAR_SHARE = 0.1
-CLEAR_DISTANCE = 0.02  # part of the shorter one
 MOST_PREFERRED = 2
 
 
@@ -14,11 +13,11 @@ def summarise(content: Mapping[str, Any]) -> str:
     clauses = [
         *_tell_agreement(content),
         *_tell_unit(content),
-        *_tell_neighbours(content),
+        _tell_nearest(content),
         *_tell_change(content),
     ]
     head = _capitalise(tell_reading(content))
-    return f"{head}: {'; '.join(clauses)}." if clauses else f"{head}."
+    return f"{head}: {'; '.join(clauses)}."
 
 
 def write_headings(content: Mapping[str, Any]) -> dict[str, str]:
@@ -29,12 +28,12 @@ def write_headings(content: Mapping[str, Any]) -> dict[str, str]:
     headings = {
         "title": f"Image {content['index']} is read as {one}, {then}",
         "text": content["sentence"],
-        "pixels": f"Red pixels speak for the class, blue ones against it: {one} rather than {other} "
-        f"gets {pixels['added']['difference']:+.2f} from them and {pixels['black']['difference']:+.2f} "
-        "in the dark.",
+        "pixels": "Red pixels speak for the class, blue ones against it. "
+        f"For {one} rather than {other} they add {pixels['added']['difference']:+.2f} "
+        f"to the {pixels['black']['difference']:+.2f} of a black image.",
         "change": _head_change(content["change"]),
         "patterns": _head_patterns(content),
-        "nearest": f"{_capitalise(_compare_nearest(content) or 'neither class is nearer')}.",
+        "nearest": f"{_capitalise(_tell_nearest(content))}.",
     }
     for place, step in zip(("units", "units_below"), content["units"], strict=False):
         headings[place] = _head_units(content, step)
@@ -129,26 +128,14 @@ def _tell_unit(content: Mapping[str, Any]) -> list[str]:
     return [f"unit {unit['unit']} of layer {step['layer']}{which} gave {spoke}"]
 
 
-def _tell_neighbours(content: Mapping[str, Any]) -> list[str]:
-    nearest = _compare_nearest(content)
-    return [nearest] if nearest else []
-
-
-def _compare_nearest(content: Mapping[str, Any]) -> str:
-    """Tell of which of the two classes the nearest training image is, where that is clear."""
-    nearer = {}
-    for place, pair in content["nearest"].items():
-        one, other = pair["prediction"]["distance"], pair["rival"]["distance"]
-        if abs(one - other) > CLEAR_DISTANCE * min(one, other):
-            nearer[place] = content["prediction"] if one < other else content["rival"]
+def _tell_nearest(content: Mapping[str, Any]) -> str:
+    """Tell of which class the nearest training image is, in pixels and in the last hidden layer."""
     where = {"pixels": "in pixels", "hidden": "in the last hidden layer"}
-    if len(set(nearer.values())) == 1:
-        places = " and ".join(where[place] for place in nearer)
-        return f"the nearest training image is a {next(iter(nearer.values()))} {places}"
-    if nearer:
-        places = ", ".join(f"a {label} {where[place]}" for place, label in nearer.items())
-        return f"the nearest training image is {places}"
-    return ""
+    places: dict[Any, list[str]] = {}
+    for place, found in content["nearest"].items():
+        places.setdefault(found["any"]["label"], []).append(where[place])
+    told = (f"a {label} {' and '.join(names)}" for label, names in places.items())
+    return f"the nearest training image is {', '.join(told)}"
 
 
 def _tell_change(content: Mapping[str, Any]) -> list[str]:

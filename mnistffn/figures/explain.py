@@ -5,15 +5,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mnistffn.figures.fields import find_bound
-from mnistffn.figures.panels import Group, Panel, draw_panels
+from mnistffn.figures.panels import Frame, Group, Panel, draw_panels
 
 PREDICTION, RIVAL, OTHER = "tab:red", "tab:blue", "0.7"
 LONGEST_NAME = 10
+COLORS, NEAREST = "RdBu_r", "nearest"
+BORDER: dict[str, Any] = {"color": "0.8", "linewidth": 0.6}
 
 Arrays = Mapping[str, NDArray[Any]]
 Content = Mapping[str, Any]
@@ -72,7 +73,6 @@ def _show_pixels(arrays: Arrays, content: Content) -> list[Panel]:
             partial(_draw_bars, values=content["probabilities"], content=content, top=1.0),
             "probability of each class",
             width=1.35,
-            inset=0.28,
         ),
     ]
     for name, title, field in zip(names, titles, maps, strict=True):
@@ -136,7 +136,7 @@ def _show_patterns(arrays: Arrays, content: Content) -> list[Panel]:
     departure = partial(_draw_field, field=arrays["departure"], bound=1.0, image=None)
     name = shorten(content["label"])
     return [
-        Panel(draw, "agreement with the\npattern of each class", width=1.35, inset=0.28),
+        Panel(draw, "agreement with the\npattern of each class", width=1.35),
         Panel(partial(_draw_gray, image=arrays["class_patterns"][label]), f"pattern of {name}"),
         Panel(departure, f"image less pattern\nof {name}", "red: too much, blue: missing"),
     ]
@@ -155,36 +155,43 @@ def _show_nearest(arrays: Arrays, content: Content) -> list[Panel]:
     return panels
 
 
-def _draw_gray(axes: Axes, image: NDArray[Any]) -> None:
-    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    axes.set_axis_off()
+def _draw_gray(frame: Frame, image: NDArray[Any]) -> None:
+    extent = frame.fit(image.shape)
+    frame.page.imshow(
+        image, "gray", aspect="auto", extent=extent, vmin=0, vmax=1, interpolation=NEAREST
+    )
 
 
-def _draw_field(axes: Axes, field: NDArray[Any], bound: float, image: NDArray[Any] | None) -> None:
+def _draw_field(frame: Frame, field: NDArray[Any], bound: float, image: NDArray[Any] | None) -> None:
     """Draw what is above 0 red and below blue, and the outline of the image's strokes."""
-    axes.imshow(field, cmap="RdBu_r", vmin=-bound, vmax=bound, interpolation="nearest")
+    left, right, bottom, top = extent = frame.fit(field.shape)
+    frame.page.imshow(
+        field, COLORS, aspect="auto", extent=extent, vmin=-bound, vmax=bound, interpolation=NEAREST
+    )
+    frame.page.plot([left, right, right, left, left], [bottom, bottom, top, top, bottom], **BORDER)
     if image is not None and image.min() < 0.5 < image.max():
-        axes.contour(image, [0.5], colors="0.35", linewidths=0.6)
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(color="0.8", linewidth=0.6)
+        height, width = image.shape
+        step = (right - left) / width
+        x, y = left + step * (np.arange(width) + 0.5), top - step * (np.arange(height) + 0.5)
+        frame.page.contour(x, y, image, [0.5], colors="0.35", linewidths=0.6)
 
 
-def _draw_scale(axes: Axes, bound: float) -> None:
+def _draw_scale(frame: Frame, bound: float) -> None:
     """Draw the colours of the evidence."""
-    height = np.linspace(1, -1, 128)[:, None]
-    axes.imshow(height, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", extent=(0, 1, -bound, bound))
-    axes.set(xticks=[], yticks=(-bound, 0, bound))
-    axes.set_yticklabels([f"{-bound:.2g}", "0", f"{bound:+.2g}"], fontsize=7)
-    axes.yaxis.tick_right()
-    box = axes.get_position()
-    axes.set_position((box.x0, box.y0, box.width * 0.3, box.height))
-    axes.set_title("logits", fontsize=7)
+    colors = np.linspace(1, -1, 128)[:, None]
+    x, top = frame.left + 0.12, frame.bottom + frame.height
+    extent = (frame.left, x, frame.bottom, top)
+    frame.page.imshow(colors, COLORS, aspect="auto", extent=extent, vmin=-1, vmax=1)
+    for part in (-1, 0, 1):
+        y = frame.bottom + frame.height * (part + 1) / 2
+        text = f"{part * bound:+.2g}" if part else "0"
+        frame.page.text(x + 0.05, y, text, va=("bottom", "center", "top")[part + 1], fontsize=7)
+    frame.page.text(x - 0.06, top + 0.05, "logits", ha="center", fontsize=7)
 
 
-def _draw_bars(axes: Axes, values: Sequence[float], content: Content, top: float) -> None:
+def _draw_bars(frame: Frame, values: Sequence[float], content: Content, top: float) -> None:
     """Draw a bar for every class; the prediction's red, the rival's blue."""
-    classes = content["classes"]
+    axes, classes = frame.make_axes(inset=0.28), content["classes"]
     colors = {content["prediction"]: PREDICTION, content["rival"]: RIVAL}
     axes.bar(range(len(classes)), values, color=[colors.get(label, OTHER) for label in classes])
     widest = max(len(shorten(label)) for label in classes)
@@ -196,9 +203,9 @@ def _draw_bars(axes: Axes, values: Sequence[float], content: Content, top: float
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_text(axes: Axes, text: str) -> None:
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, transform=axes.transAxes)
+def _draw_text(frame: Frame, text: str) -> None:
+    x, y = frame.left + frame.width / 2, frame.bottom + frame.height / 2
+    frame.page.text(x, y, text, ha="center", va="center", fontsize=8)
 
 
 def _find_bound(field: NDArray[Any]) -> float:
