@@ -97,6 +97,19 @@ def name_many(label: Any) -> str:
     return f"{text}'s" if len(text) == 1 else text
 
 
+def name_one(label: Any) -> str:
+    """Return how a sentence calls an image of a class.
+
+    Examples
+    --------
+    >>> name_one(7), name_one(8), name_one("F"), name_one("coat")
+    ('a 7', 'an 8', 'an F', 'a coat')
+    """
+    text = str(label)
+    vowels = "AEFHILMNORSXaefhilmnorsx8" if len(text) == 1 else "AEIOUaeiou8"
+    return f"{'an' if text[:1] in vowels or text in ('11', '18') else 'a'} {text}"
+
+
 def tell_preferred(unit: Mapping[str, Any]) -> str:
     """Tell which classes a unit looks for; nothing where it is none, or more than two."""
     named = [name_many(label) for label in unit["prefers"]]
@@ -134,7 +147,7 @@ def _tell_nearest(content: Mapping[str, Any]) -> str:
     places: dict[Any, list[str]] = {}
     for place, found in content["nearest"].items():
         places.setdefault(found["any"]["label"], []).append(where[place])
-    told = (f"a {label} {' and '.join(names)}" for label, names in places.items())
+    told = (f"{name_one(label)} {' and '.join(names)}" for label, names in places.items())
     return f"the nearest training image is {', '.join(told)}"
 
 
@@ -150,4 +163,4 @@ def _tell_change(content: Mapping[str, Any]) -> list[str]:
 
 def _spell_change(change: Mapping[str, Any]) -> str:
     how = {"l2": "a change of length", "linf": "changing every pixel by"}[change["norm"]]
-    return f"{how} {change['size']:.2g} makes it a {change['read_as']}"
+    return f"{how} {change['size']:.2g} makes it {name_one(change['read_as'])}"

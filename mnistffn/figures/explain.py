@@ -1,5 +1,6 @@
 """A page about why a network read one image as it did."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from mnistffn.figures.fields import find_bound
 from mnistffn.figures.panels import Frame, Group, Panel, draw_panels
 
 PREDICTION, RIVAL, OTHER = "tab:red", "tab:blue", "0.7"
-LONGEST_NAME = 10
+LONGEST_NAME, LONGEST_LIST = 10, 14
 COLORS, NEAREST = "RdBu_r", "nearest"
 BORDER: dict[str, Any] = {"color": "0.8", "linewidth": 0.6}
 
@@ -107,11 +108,11 @@ def _show_units(arrays: Arrays, step: Content, place: str) -> list[Panel]:
     panels = []
     for unit, pattern in zip(units, arrays.get(f"{place}_patterns", ()), strict=True):
         share = "" if unit["share"] is None else f" ({unit['share']:.0%})"
-        prefers = " ".join(shorten(label) for label in unit["prefers"][:3])
-        more = "…" * (len(unit["prefers"]) > 3)
+        prefers = " ".join(shorten(label) for label in unit["prefers"]) or "no class"
+        prefers = textwrap.shorten(prefers, LONGEST_LIST, placeholder=" …")
         title = f"unit {unit['unit']}: {unit['contribution']:+.2f}{share}"
         draw = partial(_draw_gray, image=pattern)
-        lines = f"{title}\nprefers {prefers or 'no class'}{more}"
+        lines = f"{title}\nprefers {prefers}"
         color = PREDICTION if unit["contribution"] > 0 else RIVAL
         panels.append(Panel(draw, lines, f"activation {unit['activation']:.2f}", color=color))
     return panels
