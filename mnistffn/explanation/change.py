@@ -69,9 +69,10 @@ def find_change(
 
 
 def read_robustness(run: RunDirectory) -> dict[str, Any] | None:
-    """Return what robustness.json says, if it is there and of the network and data as they are now."""
+    """Return what robustness.json says, if it is of this network and of the run's own test images."""
     manifest = run.manifest()
     stage = manifest.stages.get("attack")
     if stage is None or manifest.why_stale(stage, run.path) or not (run.path / ROBUSTNESS).is_file():
         return None
-    return run.read_json(ROBUSTNESS)
+    content = run.read_json(ROBUSTNESS)
+    return content if content["source"].startswith("test part") else None

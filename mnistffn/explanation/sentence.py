@@ -137,7 +137,9 @@ def _tell_unit(content: Mapping[str, Any]) -> list[str]:
         return []
     preferred = tell_preferred(unit)
     which = f", which {preferred}," if preferred else ""
-    spoke = f"{unit['share']:.0%} of all that spoke for {content['prediction']}"
+    spoke = (
+        f"{unit['share']:.0%} of what spoke for {content['prediction']} rather than {content['rival']}"
+    )
     return [f"unit {unit['unit']} of layer {step['layer']}{which} gave {spoke}"]
 
 
@@ -162,5 +164,5 @@ def _tell_change(content: Mapping[str, Any]) -> list[str]:
 
 
 def _spell_change(change: Mapping[str, Any]) -> str:
-    how = {"l2": "a change of length", "linf": "changing every pixel by"}[change["norm"]]
+    how = {"l2": "a change of length", "linf": "changing every pixel by at most"}[change["norm"]]
     return f"{how} {change['size']:.2g} makes it {name_one(change['read_as'])}"

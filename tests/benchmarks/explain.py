@@ -4,9 +4,9 @@
 
 Deletion and insertion (Petsiuk, Das and Saenko, 2018): the lit pixels of 500 test images are set to
 black step by step, those with the most evidence for the prediction first, the brightest first, or in
-random order; or put onto a black image in these orders. What counts is the mean probability of the class
-that was read, over all steps. The units of the last hidden layer that are named are silenced together,
-and as many others in their place: how many readings change?
+random order; or put onto a black image in these orders. What counts is the mean probability of the
+class that was read, over all steps. The units of the last hidden layer that are named are silenced
+together, and as many others in their place: how many readings change?
 """
 
 import argparse

@@ -58,7 +58,7 @@ def test_the_five_commands_follow_one_another(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "fields", "maximize"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "fields", "maximize", "explain"])
 def test_json_is_all_that_stdout_holds(trained_run: Path, command: str) -> None:
     result = invoke(command, "-r", trained_run, "--json", *(SMALL if command == "train" else ()))
     assert result.exit_code == 0, result.output

@@ -29,8 +29,9 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict
     assert invoke("train", *options, "-r", folder).exit_code == 0
     assert invoke("evaluate", "-r", folder, "-q").exit_code == 0
     run = RunDirectory(folder)
+    content = {"norm": "linf", "median_smallest_strength": 0.0625, "source": "test part of them"}
     with run.locked(), run.stage("attack", command="", options={}, reads=["model.pt"]) as stage:
-        stage.write_json("robustness.json", {"norm": "linf", "median_smallest_strength": 0.0625})
+        stage.write_json("robustness.json", content)
     error, *_, hit = read_images(open_layer(run, None, Progress()), (), Progress())
     return folder, run_explain(run, [error.index, hit.index], Progress()).images
 
