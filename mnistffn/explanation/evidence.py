@@ -182,6 +182,7 @@ class Explainer:
         return {
             "layer": step.layer,
             "unit_above": step.unit_above,
+            "sign": step.sign,
             "total": step.total,
             "bias": step.bias,
             "raised": step.raised,

@@ -41,17 +41,26 @@ def write_headings(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _head_units(content: Mapping[str, Any], step: Mapping[str, Any]) -> str:
-    layer, above = step["layer"], step["unit_above"]
-    if above is None:
-        chain, aim = "Class ←", f"spoke for {content['prediction']} rather than {content['rival']}"
-    else:
-        chain, aim = f"Unit {above} ←", f"turned unit {above} on"
+    layer, above, one, other = (
+        step["layer"],
+        step["unit_above"],
+        content["prediction"],
+        content["rival"],
+    )
     pixels = " ← pixels" if step is content["units"][-1] else ""
-    head = f"{chain} units of layer {layer}{pixels}: "
+    if above is None:
+        chain, aim = f"Class ← units of layer {layer}", f"what spoke for {one} rather than {other}"
+        colors = f"Red units spoke for {one}, blue ones for {other}; "
+    else:
+        chain = f"Unit {above} ← units of layer {layer}"
+        aim = f"what turned unit {above} {'on' if step['sign'] > 0 else 'below 0'}"
+        colors = "Red units helped, blue ones hindered; "
+    strongest = ""
     if step["strongest"]:
         unit = step["strongest"][0]
-        head += f"unit {unit['unit']} gave {unit['share']:.0%} of what {aim}; "
-    return f"{head}all of them and the bias ({step['bias']:+.2f}) add up to {step['total']:+.2f}."
+        strongest = f"unit {unit['unit']} gave {unit['share']:.0%} of {aim}. "
+    sums = f"all units and the bias ({step['bias']:+.2f}) add up to {step['total']:+.2f}."
+    return f"{chain}{pixels}, drawn as what each looks for: {strongest}{colors}{sums}"
 
 
 def _head_change(change: Mapping[str, Any]) -> str:

@@ -28,6 +28,9 @@ class UnitEvidence:
         Of the units, counted from 1.
     unit_above : int or None
         The unit of the layer above whose pre-activation it is; None for the difference of two logits.
+    sign : {1, -1}
+        -1 where it is the negative of the pre-activation: what decided was that the unit is below 0, as
+        units of tanh can be.
     total : float
         The number: all contributions and the bias.
     bias : float
@@ -36,6 +39,7 @@ class UnitEvidence:
 
     layer: int
     unit_above: int | None
+    sign: int
     total: float
     bias: float
     activations: NDArray[np.float64]
@@ -72,6 +76,7 @@ def attribute_units(
     image: Tensor,
     direction: Tensor,
     unit_above: int | None = None,
+    sign: int = 1,
 ) -> UnitEvidence:
     """Take a weighted sum of the last layer's pre-activations apart, into what the units below gave.
 
@@ -82,6 +87,7 @@ def attribute_units(
     image : Tensor of shape (pixels,), floating
     direction : Tensor of shape (units of the last layer,), floating
     unit_above : int, optional
+    sign : {1, -1}
         What the evidence is to say of the direction.
     """
     *below, last = in_double(layers)
@@ -91,7 +97,7 @@ def attribute_units(
     bias = float(weights @ last.bias)
     total = float(contributions.sum()) + bias
     found = activations.numpy(), contributions.numpy()
-    return UnitEvidence(len(below), unit_above, total, bias, *found)
+    return UnitEvidence(len(below), unit_above, sign, total, bias, *found)
 
 
 def trace_units(layers: Sequence[AffineLayer], image: Tensor, direction: Tensor) -> list[UnitEvidence]:
@@ -115,7 +121,8 @@ def trace_units(layers: Sequence[AffineLayer], image: Tensor, direction: Tensor)
     found = [attribute_units(layers, image, direction)]
     if len(layers) > 2 and found[0].strongest:
         unit = found[0].strongest[0]
-        found.append(attribute_units(layers[:-1], image, pick(unit, layers[-2]), unit))
+        sign = -1 if found[0].activations[unit] < 0 else 1
+        found.append(attribute_units(layers[:-1], image, sign * pick(unit, layers[-2]), unit, sign))
     return found
 
 

@@ -67,12 +67,12 @@ def _show_pixels(arrays: Arrays, content: Content) -> list[Panel]:
     bound = max(_find_bound(field) for field in maps)
     one, other = shorten(content["prediction"]), shorten(content["rival"])
     titles = (f"evidence for {one}", f"evidence for {other}", f"for {one}\nrather than {other}")
-    part = content["part"]
+    part, second = content["part"], "next" if content["is_right"] else "label"
     panels = [
         Panel(partial(_draw_gray, image=image), f"image {content['index']}\n({part} part)"),
         Panel(
             partial(_draw_bars, values=content["probabilities"], content=content, top=1.0),
-            "probability of each class",
+            f"probability of each class\n(red: read, blue: {second})",
             width=1.35,
         ),
     ]
@@ -126,7 +126,11 @@ def _show_unit_pixels(arrays: Arrays, content: Content) -> list[Panel]:
     field = arrays["evidence_unit"]
     bound = _find_bound(field)
     draw = partial(_draw_field, field=field, bound=bound, image=arrays["image"])
-    return [Panel(draw, f"pixels that turn\nunit {unit['unit']} on", f"evidence, ±{bound:.2g}")]
+    return [
+        Panel(
+            draw, f"evidence by pixel\nfor unit {unit['unit']}", f"red +{bound:.2g}, blue -{bound:.2g}"
+        )
+    ]
 
 
 def _show_patterns(arrays: Arrays, content: Content) -> list[Panel]:

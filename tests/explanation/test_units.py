@@ -26,7 +26,9 @@ def test_what_the_units_gave_adds_up_to_the_difference_of_the_logits(widths, act
     assert len(chain) == min(2, len(layers) - 1)
     if len(chain) == 2:
         assert chain[1].unit_above == top.strongest[0] == int(top.contributions.argmax())
-        assert chain[1].total == pytest.approx(float(found[-2][0, chain[1].unit_above]), abs=1e-4)
+        above = float(found[-2][0, chain[1].unit_above])
+        assert chain[1].total == pytest.approx(chain[1].sign * above, abs=1e-4)
+        assert chain[1].sign == (1 if activation == "relu" or above > 0 else -1)
         assert chain[1].contributions.sum() + chain[1].bias == pytest.approx(chain[1].total, abs=1e-12)
 
 
@@ -50,7 +52,7 @@ def test_a_linear_network_has_no_units() -> None:
 
 def test_units_that_gave_next_to_nothing_are_not_named() -> None:
     contributions = np.array([5.0, 0.01, 3.0, -2.0, -0.001, 0.0, 1.0, 2.0, 0.9])
-    found = UnitEvidence(1, None, 0.0, 0.0, contributions, contributions)
+    found = UnitEvidence(1, None, 1, 0.0, 0.0, contributions, contributions)
     assert found.strongest == [0, 2, 7, 6]
     assert found.opposed == [3]
 

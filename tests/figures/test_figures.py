@@ -178,7 +178,7 @@ def explanation(
     arrays |= {f"{place}_patterns": generator.random((6, *shape)) for place in ("units", "units_below")}
     unit = {"unit": 1023, "activation": -12.34, "contribution": 123.45, "share": 1.0}
     unit["prefers"] = classes[-3:]
-    step = {"bias": -12.34, "total": 123.45, "strongest": [unit] * 4}
+    step = {"sign": -1, "bias": -12.34, "total": 123.45, "strongest": [unit] * 4}
     step["opposed"] = [unit | {"share": None, "contribution": -123.45}] * 2
     steps = [step | {"layer": 2, "unit_above": None}, step | {"layer": 1, "unit_above": 1023}]
     sums = dict.fromkeys(("prediction", "rival", "difference"), -123.45)
