@@ -75,7 +75,13 @@ def _head_patterns(content: Mapping[str, Any]) -> str:
     known = [(value, name) for value, name in pairs if value is not None]
     if not known:
         return "The image is of one brightness: it agrees with no pattern."
-    return f"The pattern of {name_many(max(known, key=lambda pair: pair[0])[1])} fits it best."
+    best = max(value for value, _ in known)
+    close = [name for value, name in known if value > best - CLEAR_AGREEMENT]
+    if len(close) > MOST_PREFERRED:
+        return "Several patterns fit it about as well."
+    names = " and ".join(name_many(name) for name in close)
+    fit = "patterns of {} fit it about as well" if len(close) > 1 else "pattern of {} fits it best"
+    return f"The {fit.format(names)} ({best:.2f})."
 
 
 def _capitalise(text: str) -> str:

@@ -150,14 +150,15 @@ def main() -> None:
     parser.add_argument("data", nargs="?", help="MATLAB file; default: the built-in digits")
     parser.add_argument("--hidden", default="128,64")
     parser.add_argument("--images", type=int, default=500)
+    parser.add_argument("--runs", type=Path, help="folder to keep the runs in; default: none is kept")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     data = [options.data] if options.data else []
     results = {}
-    with tempfile.TemporaryDirectory(prefix="mnistffn-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mnistffn-") as temporary:
         for recipe, row in ROWS.items():
-            run_dir = f"{folder}/{recipe}"
+            run_dir = f"{options.runs or temporary}/{recipe}"
             trained = run("train", *data, "--hidden", options.hidden, *row, "-r", run_dir)
             results[recipe] = judge(run_dir, options.images)
             print(recipe, trained["best"], json.dumps(results[recipe]["areas"]), flush=True)
