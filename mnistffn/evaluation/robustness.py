@@ -229,7 +229,7 @@ class _Attempt:
         fooled = torch.zeros_like(chosen)
         for _ in range(self.options.n_restarts):
             rows = torch.nonzero(chosen & ~fooled).flatten()
-            for part in rows.split(BATCH):
+            for part in rows.split(BATCH) if len(rows) else ():
                 inputs, targets = as_float(self.images[part]), self.labels[part]
                 adversary = Adversary(strengths[part], self.options.norm, PGD_STEPS, self.towards)
                 adversaries = attack(self.network, inputs, targets, adversary)

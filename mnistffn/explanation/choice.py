@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mnistffn.errors import UsageError
+from mnistffn.evaluation.metrics import choose_examples
 from mnistffn.explanation.pixels import in_double
 from mnistffn.inside.layer import OpenLayer
 from mnistffn.inside.unitstats import BATCH
@@ -104,8 +105,6 @@ def compute_logits(layers: Sequence[AffineLayer], X: Tensor) -> Tensor:
 
 def _choose(opened: OpenLayer) -> list[Any]:
     """Return the four surest errors and the four least sure hits of the test part."""
-    from mnistffn.evaluation.metrics import choose_examples  # scikit-learn and SciPy take a second
-
     test, dataset = opened.run_data.split.test, opened.run_data.dataset
     logits = compute_logits(opened.layers, as_tensor(dataset.flat[test]))
     targets = np.searchsorted(opened.classes, dataset.labels[test])
