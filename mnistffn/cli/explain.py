@@ -44,9 +44,10 @@ def explain(
 ) -> None:
     """Explain why the network reads images as it does, on a page for each.
 
-    The pixels and the units that spoke for the class that it reads rather than another (of an error its
-    label, of a hit the next class), how well each class's pattern fits, the nearest training images,
-    and the smallest change that turns the reading over.
+    Which pixels and units spoke for the class that it reads rather than
+    another (of an error its label, of a hit the next class), how well each
+    class's pattern fits, the nearest training images, and the smallest
+    change that turns the reading over.
     """
     from mnistffn.cli.terminal import Terminal
 

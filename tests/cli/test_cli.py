@@ -221,7 +221,7 @@ def test_bad_data_give_one_line_and_code_4(
         (("fields", "--units", "9" * 5000), 2, "cannot be read"),
         (("explain", "1797"), 2, "there is no image 1797: the data have images 0 to 1796"),
         (("explain", "3", "--", "-1"), 2, "there is no image -1"),
-        (("explain", "seven"), 2, "'seven' is not a valid int"),
+        (("explain", "seven"), 2, "should be a valid integer"),
         (("explain", *map(str, range(51))), 2, "51 images are too many for a page each"),
         (("train", "--hidden", "a,b"), 2, "'a,b' is no list of layer sizes"),
         (("train", "--hidden", "0"), 2, "hidden=(0,) must be"),
