@@ -13,6 +13,7 @@ takes_long = pytest.mark.skipif(not SLOW, reason="takes a minute: SLOW=1 runs it
 OPTIONS = {
     "recipes": ["--rows", "fast", "--seeds", "0"],
     "inside": ["--seeds", "0", "--hidden", "24,12", "--epochs", "20", "--repeats", "0"],
+    "explain": ["--hidden", "24,12", "--images", "60"],
     "speed": ["--rounds", "1", "--epochs", "1"],
     "search": ["--seeds", "1", "--stock-seeds", "1", "--trials", "3", "--jobs", "1"],
     "growth": ["--smallest", "1", "--trials", "2"],
@@ -59,6 +60,14 @@ def test_what_pictures_are_worth_is_measured(measured) -> None:
         assert found["maximizing"]["convolutional"] >= 5
         assert found["pattern"]["svm"] >= 7
     assert readme.count("`robust`") == 2
+
+
+@takes_long
+def test_what_explanations_name_is_judged(measured) -> None:
+    readme, results = measured("explain")
+    assert list(results) == ["document", "robust"]
+    assert all(found["n"] == 60 for found in results.values())
+    assert readme.count("| `--recipe robust --epochs 5` |") == 4
 
 
 def test_an_epochs_cost_is_measured_beside_others(measured) -> None:

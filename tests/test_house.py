@@ -37,13 +37,16 @@ WINGS = {
     "evaluation": {
         "numpy", "torch", "scipy", "sklearn", "training", "network", "run", "data", "figures",
     } | BASE,
+    "explanation": {
+        "numpy", "torch", "evaluation", "inside", "training", "network", "run", "data", "figures",
+    } | BASE,
     "search": {
         "machine", "distributed",
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "machine", "search", "evaluation", "inside", "training", "network", "run",
-        "data",
+        "typer", "rich", "machine", "search", "explanation", "evaluation", "inside", "training",
+        "network", "run", "data",
     } | BASE,
 }  # fmt: skip
 

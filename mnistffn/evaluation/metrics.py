@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,9 @@ def measure(
     >>> metrics.accuracy, metrics.errors, metrics.confusion
     (0.5, 1, [[1, 0], [1, 0]])
     """
+    # A second to import, which the explanations, who only choose examples, do without.
+    from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
     targets = np.searchsorted(classes, labels)
     predictions = classes[probabilities.argmax(axis=1)]
     correct = int((predictions == labels).sum())
@@ -109,6 +110,8 @@ def measure(
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     """Return the 95% confidence interval of an accuracy (Wilson, 1927)."""
+    from scipy.stats import binomtest
+
     interval = binomtest(correct, n).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 

@@ -4,7 +4,7 @@ A single-step attack says nothing of robustness: a network can learn to defeat i
 every attack takes 20 steps, from one random start or the worst of several.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,41 +116,85 @@ def measure_robustness(
     options : AttackOptions
     progress : Progress, optional
     """
-    listener = progress or Progress()
     images, labels = as_tensor(X), as_tensor(targets)
-    fools = _make_attempt(network, images, labels, options)
-    batches = zip(images.split(BATCH), labels.split(BATCH), strict=True)
-    right = torch.cat([is_right(network, as_float(x), y) for x, y in batches])
-    low = torch.zeros(len(labels), dtype=torch.float64)
-    high = torch.where(right, torch.inf, 0.0).double()
-    correct = []
-    ladder = _extend(options, images.shape[1])
-    n_passes = len(ladder) + BISECTIONS
+    attempt = _Attempt(network, images, labels, options)
     with seeded(options.seed or 0):
-        for done, strength in enumerate(ladder):
-            listener.step(done, n_passes, f"PGD with strength {strength:.3g}")
-            left = torch.isinf(high)
-            fooled = fools(left, torch.full_like(low, strength))
-            high[fooled], low[left & ~fooled] = strength, strength
-            correct.append(int(torch.isinf(high).sum()))
-        for done in range(BISECTIONS):
-            listener.step(n_passes - BISECTIONS + done, n_passes, "bisecting to the smallest strengths")
-            left = torch.isfinite(high) & (high > 0)
-            middle = (low + high) / 2
-            fooled = fools(left, middle)
-            high = torch.where(fooled, middle, high)
-            low = torch.where(left & ~fooled, middle, low)
+        right = attempt.find_right()
+        smallest, n_left = _bisect(attempt, ~right, _extend(options, images.shape[1]), progress)
         rows = _choose_rows(right, labels)
         adversary = Adversary(options.strengths[-1], options.norm, PGD_STEPS)
         examples = attack(network, as_float(images[rows]), labels[rows], adversary)
-    listener.step(n_passes, n_passes, "attacks done")
     return Robustness(
         np.array(options.strengths),
-        np.array(correct[: len(options.strengths)]),
-        high.numpy(),
+        np.array(n_left[: len(options.strengths)]),
+        smallest.numpy(),
         rows.numpy(),
         examples.numpy(),
     )
+
+
+def find_smallest_changes(
+    network: FeedForwardNetwork,
+    X: NDArray[np.uint8],
+    targets: NDArray[np.int64],
+    options: AttackOptions,
+    *,
+    towards: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Look for the smallest changes of images that succeed, and return these changed images too.
+
+    Parameters
+    ----------
+    network : FeedForwardNetwork
+        In evaluation mode.
+    X : ndarray of shape (n, pixels), uint8
+    targets : ndarray of shape (n,), int64
+        Class indices.
+    options : AttackOptions
+        The smallest of its strengths is tried first.
+    towards : bool
+        Whether the images are to be read as these classes, rather than as any other.
+
+    Returns
+    -------
+    smallest : ndarray of shape (n,), float64
+        As :attr:`Robustness.smallest` has it: 0 and infinite are possible.
+    images : ndarray of shape (n, pixels), float32 in [0, 1]
+        The images changed by no more than that; as they are where the smallest is 0 or infinite.
+    """
+    images, labels = as_tensor(X), as_tensor(targets)
+    attempt = _Attempt(network, images, labels, options, as_float(images).clone(), towards=towards)
+    with seeded(options.seed or 0):
+        done = attempt.find_right() == towards
+        smallest, _ = _bisect(attempt, done, _extend(options, images.shape[1]), None)
+    assert attempt.changed is not None
+    return smallest.numpy(), attempt.changed.numpy()
+
+
+def _bisect(
+    attempt: "_Attempt", done: Tensor, ladder: Sequence[float], progress: Progress | None
+) -> tuple[Tensor, list[int]]:
+    """Return the smallest strengths that succeed (n,), and how many images the ladder's each leave."""
+    listener = progress or Progress()
+    low = torch.zeros(len(done), dtype=torch.float64)
+    high = torch.where(done, 0.0, torch.inf).double()
+    n_left = []
+    n_passes = len(ladder) + BISECTIONS
+    for passed, strength in enumerate(ladder):
+        listener.step(passed, n_passes, f"PGD with strength {strength:.3g}")
+        left = torch.isinf(high)
+        fooled = attempt(left, torch.full_like(low, strength))
+        high[fooled], low[left & ~fooled] = strength, strength
+        n_left.append(int(torch.isinf(high).sum()))
+    for passed in range(len(ladder), n_passes):
+        listener.step(passed, n_passes, "bisecting to the smallest strengths")
+        left = torch.isfinite(high) & (high > 0)
+        middle = (low + high) / 2
+        fooled = attempt(left, middle)
+        high = torch.where(fooled, middle, high)
+        low = torch.where(left & ~fooled, middle, low)
+    listener.step(n_passes, n_passes, "attacks done")
+    return high, n_left
 
 
 def _extend(options: AttackOptions, n_pixels: int) -> list[float]:
@@ -162,23 +206,38 @@ def _extend(options: AttackOptions, n_pixels: int) -> list[float]:
     return ladder
 
 
-def _make_attempt(
-    network: FeedForwardNetwork, images: Tensor, labels: Tensor, options: AttackOptions
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return a function that attacks chosen images, with a strength each, and tells which it fools."""
+@dataclass(frozen=True)
+class _Attempt:
+    """Attacks chosen images, with a strength each, and tells where it succeeds.
 
-    def fools(chosen: Tensor, strengths: Tensor) -> Tensor:
+    Where there is a tensor for them, the images of the latest success are kept in ``changed``.
+    """
+
+    network: FeedForwardNetwork
+    images: Tensor
+    labels: Tensor
+    options: AttackOptions
+    changed: Tensor | None = None
+    towards: bool = False
+
+    def find_right(self) -> Tensor:
+        """Return which images are read as their class, as they are, (n,), bool."""
+        batches = zip(self.images.split(BATCH), self.labels.split(BATCH), strict=True)
+        return torch.cat([is_right(self.network, as_float(x), y) for x, y in batches])
+
+    def __call__(self, chosen: Tensor, strengths: Tensor) -> Tensor:
         fooled = torch.zeros_like(chosen)
-        for _ in range(options.n_restarts):
+        for _ in range(self.options.n_restarts):
             rows = torch.nonzero(chosen & ~fooled).flatten()
-            for part in rows.split(BATCH):
-                inputs, targets = as_float(images[part]), labels[part]
-                adversary = Adversary(strengths[part], options.norm, PGD_STEPS)
-                adversaries = attack(network, inputs, targets, adversary)
-                fooled[part] = ~is_right(network, adversaries, targets)
+            for part in rows.split(BATCH) if len(rows) else ():
+                inputs, targets = as_float(self.images[part]), self.labels[part]
+                adversary = Adversary(strengths[part], self.options.norm, PGD_STEPS, self.towards)
+                adversaries = attack(self.network, inputs, targets, adversary)
+                succeeds = is_right(self.network, adversaries, targets) == self.towards
+                fooled[part] = succeeds
+                if self.changed is not None:
+                    self.changed[part[succeeds]] = adversaries[succeeds]
         return fooled
-
-    return fools
 
 
 def _choose_rows(right: Tensor, labels: Tensor) -> Tensor:

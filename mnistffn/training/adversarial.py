@@ -26,17 +26,20 @@ class Adversary(NamedTuple):
         How a change is measured: by the pixel that changes most, or by its Euclidean length.
     n_steps : int
         Steps of gradient ascent.
+    towards : bool
+        Whether the loss is to fall: images become of the class that is given.
     """
 
     strength: float | Tensor
     norm: Norm = "linf"
     n_steps: int = 1
+    towards: bool = False
 
 
 def attack(
     network: FeedForwardNetwork, images: Tensor, targets: Tensor, adversary: Adversary
 ) -> Tensor:
-    """Change images within a ball so that the network's loss grows.
+    """Change images within a ball so that the network's loss grows, or falls.
 
     The start is uniform in the ball; every step goes in the direction of the cross-entropy's gradient
     (L2) or of its sign (L-infinity), and back into the ball and into [0, 1]. A single step is 1.25
@@ -67,6 +70,8 @@ def attack(
     for _ in range(adversary.n_steps):
         leaf = adversaries.requires_grad_()
         (gradient,) = torch.autograd.grad(_measure_loss(network(leaf), targets).sum(), leaf)
+        if adversary.towards:
+            gradient = gradient.neg_()
         # In place: fresh memory for every batch takes longer than the arithmetic.
         change = _direct(gradient, adversary.norm).mul_(step).add_(leaf.detach()).sub_(images)
         adversaries = _project(change, radius, adversary.norm).add_(images).clamp_(0, 1)

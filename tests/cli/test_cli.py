@@ -66,7 +66,7 @@ def test_the_five_commands_follow_one_another(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "fields", "maximize"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "fields", "maximize", "explain"])
 def test_json_is_all_that_stdout_holds(trained_run: Path, command: str) -> None:
     result = invoke(command, "-r", trained_run, "--json", *(SMALL if command == "train" else ()))
     assert result.exit_code == 0, result.output
@@ -227,6 +227,10 @@ def test_bad_data_give_one_line_and_code_4(
         (("maximize", "--jitter", "9" * 23), 2, "must be from 0 to 1,000,000"),
         (("maximize", "-o", "9" * 400 + "*3"), 2, "cannot be read"),
         (("fields", "--units", "9" * 5000), 2, "cannot be read"),
+        (("explain", "1797"), 2, "there is no image 1797: the data have images 0 to 1796"),
+        (("explain", "3", "--", "-1"), 2, "there is no image -1"),
+        (("explain", "seven"), 2, "should be a valid integer"),
+        (("explain", *map(str, range(51))), 2, "51 images are too many for a page each"),
         (("train", "--hidden", "a,b"), 2, "'a,b' is no list of layer sizes"),
         (("train", "--hidden", "0"), 2, "hidden=(0,) must be"),
         (("train", "--hidden", "5", "--dropout", "1"), 2, "dropout=1.0 must be"),

@@ -14,9 +14,11 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 from PIL import Image
 
+from mnistffn.explanation.sentence import summarise, write_headings
 from mnistffn.figures.calibration import draw_calibration
 from mnistffn.figures.card import draw_card
 from mnistffn.figures.evaluate import draw_confusion, draw_examples
+from mnistffn.figures.explain import draw_explanation
 from mnistffn.figures.fields import draw_fields, find_bound
 from mnistffn.figures.maximize import draw_ascent, draw_maximized, find_range
 from mnistffn.figures.mistakes import draw_confused, draw_doubtful
@@ -200,7 +202,57 @@ def doubtful(n: int) -> Figure:
     return draw_doubtful(*shown, heading if n else "The network doubts no label")
 
 
+def explanation(
+    n_classes: int = 10,
+    shape: tuple[int, int] = (28, 28),
+    depth: int = 2,
+    names: list | None = None,
+    **others: object,
+) -> Figure:
+    """The page about an image of a network with so many hidden layers; numbers as long as they get."""
+    classes = names or list(range(n_classes))
+    images = ["image", "evidence_prediction", "evidence_rival", "evidence_difference", "departure"]
+    images += ["changed", "evidence_unit"]
+    places = ("pixels", "hidden")[: 1 + bool(depth)]
+    images += [f"nearest_{place}_{role}" for place in places for role in ("prediction", "rival")]
+    arrays = {name: generator.random(shape, np.float32) for name in images}
+    arrays["class_patterns"] = generator.random((n_classes, *shape), np.float32)
+    arrays |= {f"{place}_patterns": generator.random((6, *shape)) for place in ("units", "units_below")}
+    unit = {"unit": 1023, "activation": -12.34, "contribution": 123.45, "share": 1.0}
+    unit["prefers"] = classes[-3:]
+    step = {"sign": -1, "bias": -12.34, "total": 123.45, "strongest": [unit] * 4}
+    step["opposed"] = [unit | {"share": None, "contribution": -123.45}] * 2
+    steps = [step | {"layer": 2, "unit_above": None}, step | {"layer": 1, "unit_above": 1023}]
+    sums = dict.fromkeys(("prediction", "rival", "difference"), -123.45)
+    found = {"index": 59999, "label": classes[-1], "distance": 12.3456}
+    content = {
+        "index": 59999, "part": "training", "classes": classes, "label": classes[0],
+        "prediction": classes[-1], "rival": classes[0], "is_right": False,
+        "probabilities": np.full(n_classes, 1 / n_classes).tolist(), "units": steps[:depth],
+        "pixels": {"added": sums, "black": sums, "gaps": dict.fromkeys(sums, 0.001), "n_steps": 64},
+        "unit_pixels": {"layer": 1, "unit": 1023, "gap": 0.0} if depth else None,
+        "agreement": [*np.linspace(-0.5, 0.9, n_classes - 1).tolist(), None],
+        "nearest": {place: dict.fromkeys(("prediction", "rival", "any"), found) for place in places},
+        "change": {"norm": "linf", "size": 0.012345, "read_as": classes[-1], "median": 0.054321},
+    } | others  # fmt: skip
+    content["sentence"] = summarise(content)
+    return draw_explanation(arrays, content, write_headings(content))
+
+
+NAMES = ["ankle boot", "a very long name of a class", "t-shirt or top"]
 FIGURES = {
+    "explanation": explanation,
+    "explanation of 2 classes": lambda: explanation(2),
+    "explanation of 30 classes": lambda: explanation(30),
+    "explanation of classes with names": lambda: explanation(3, names=NAMES),
+    "explanation of 8 by 20 pixels": lambda: explanation(shape=(8, 20)),
+    "explanation of 20 by 8 pixels": lambda: explanation(shape=(20, 8)),
+    "explanation without hidden layers": lambda: explanation(depth=0),
+    "explanation of one hidden layer": lambda: explanation(depth=1, is_right=True),
+    "explanation without a change": lambda: explanation(
+        change={"norm": "l2", "size": None, "read_as": 3, "median": None}
+    ),
+    "explanation of a blank image": lambda: explanation(agreement=[None] * 10, unit_pixels=None),
     "robustness": lambda: robustness("linf"),
     "robustness in L2": lambda: robustness("l2"),
     "adversaries": adversaries,

@@ -1,0 +1,86 @@
+"""The face of the explanations."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistffn.cli import options as opt
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = opt.write_examples("mnistffn explain", "mnistffn explain 1234 59001")
+    app.command(epilog=examples)(explain)
+
+
+def explain(
+    context: typer.Context,
+    index: Annotated[
+        list[int] | None,
+        typer.Argument(
+            metavar="[INDEX]...",
+            help="Images, as predictions.npz and examples.png number them. Default: the four surest "
+            "errors and the four least sure hits of the test part.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA",
+            help="The file that the network was trained on, if it lies elsewhere now.",
+            show_default=False,
+        ),
+    ] = None,
+    run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
+    json_output: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    no_color: opt.NoColorOption = False,
+) -> None:
+    """Explain why the network reads images as it does, on a page for each.
+
+    Which pixels and units spoke for the class that it reads rather than
+    another (of an error its label, of a hit the next class), how well each
+    class's pattern fits, the nearest training images, and the smallest
+    change that turns the reading over.
+    """
+    from mnistffn.cli.terminal import Terminal
+
+    with Terminal.of(context) as terminal:
+        from mnistffn.explanation.explain import run_explain
+
+        result = run_explain(terminal.run, index or (), terminal, opt.take_data(context))
+        terminal.show(_make_table(result.images))
+        terminal.finish(result.stages, {"images": result.images})
+
+
+def _make_table(images: Sequence[Mapping[str, Any]]) -> "Table":
+    from mnistffn.cli.terminal import make_table
+
+    rows = [_spell(image) for image in images]
+    columns = ["image", "label", "read as", "next", "by unit", "fits", "near", "change"]
+    return make_table(columns, rows, "by unit: its part of what spoke for it; near, fits: which class")
+
+
+def _spell(image: Mapping[str, Any]) -> list[str]:
+    probability = dict(zip(image["classes"], image["probabilities"], strict=True))
+    chain = image["units"]
+    unit = chain[0]["strongest"][0] if chain and chain[0]["strongest"] else None
+    fits = [(value, name) for value, name in zip(image["agreement"], image["classes"], strict=True)]
+    known = [pair for pair in fits if pair[0] is not None]
+    size = image["change"]["size"]
+    return [
+        str(image["index"]),
+        str(image["label"]),
+        f"{image['prediction']} ({probability[image['prediction']]:.2f})",
+        f"{image['rival']} ({probability[image['rival']]:.2f})",
+        "" if unit is None else f"{unit['unit']} ({unit['share']:.0%})",
+        str(max(known, key=lambda pair: pair[0])[1]) if known else "",
+        str(image["nearest"]["pixels"]["any"]["label"]),
+        "none" if size is None else f"{size:.2g} to {image['change']['read_as']}",
+    ]

@@ -1,0 +1,1 @@
+"""Why a network read one image as it did."""

@@ -1,0 +1,106 @@
+"""Explaining images: a page about each, and the numbers behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+
+from mnistffn.explanation.change import ROBUSTNESS, read_robustness
+from mnistffn.explanation.choice import read_images
+from mnistffn.explanation.evidence import Explainer
+from mnistffn.explanation.sentence import summarise, write_headings
+from mnistffn.inside.layer import open_layer
+from mnistffn.network.modelfile import read_model
+from mnistffn.network.seeding import seeded
+from mnistffn.progress import Progress
+from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.options import DataOptions
+
+
+@dataclass(frozen=True)
+class ExplainResult:
+    """What was found of some images, and written: a page for every one.
+
+    Attributes
+    ----------
+    images : list of dict
+        What explain-<index>.json holds of each.
+    stages : list of str
+        One for every page.
+    """
+
+    images: list[dict[str, Any]]
+    stages: list[str]
+
+
+@exclusive
+def run_explain(
+    run: RunDirectory,
+    indices: Sequence[int],
+    progress: Progress,
+    data: DataOptions = DataOptions(),  # noqa: B008  # it is frozen
+) -> ExplainResult:
+    """Explain why a run's model reads images as it does.
+
+    Writes explain-<index>.npz, .json and .png for each.
+
+    Parameters
+    ----------
+    run : RunDirectory
+    indices : sequence of int
+        Of images in the data set. Where there are none: the four surest errors and the four least sure
+        hits of the test part.
+    progress : Progress
+    data : DataOptions
+        Where the run's data are now, if not where they were.
+
+    Raises
+    ------
+    RunDirectoryError
+        There is no model, or it does not fit the data.
+    UsageError
+        There is no such image, or there are more than 50.
+    """
+    opened = open_layer(run, None, progress, data)
+    readings = read_images(opened, indices, progress)
+    network = read_model(run.path / "model.pt").network.eval()
+    robustness = read_robustness(run)
+    with torch.no_grad():
+        explainer = Explainer.of(opened, readings)
+    reads = ["model.pt", *([ROBUSTNESS] if robustness else [])]
+    result = ExplainResult([], [])
+    for done, reading in enumerate(readings):
+        progress.step(done, len(readings), f"explaining image {reading.index}")
+        with seeded(0, n_threads=1):  # what is left is small: threads would wait for each other
+            arrays, content = explainer.explain(reading, network, robustness)
+        content["sentence"] = summarise(content)
+        result.images.append(content)
+        result.stages.append(_write(run, explainer, arrays, content, reads))
+    return result
+
+
+def _write(
+    run: RunDirectory,
+    explainer: Explainer,
+    arrays: Mapping[str, NDArray[Any]],
+    content: Mapping[str, Any],
+    reads: Sequence[str],
+) -> str:
+    """Write what was found of one image, and return the stage's name."""
+    from mnistffn.figures.explain import draw_explanation
+
+    name, data = f"explain-{content['index']}", explainer.opened.run_data
+    with run.stage(
+        name,
+        command=f"explain {content['index']}",
+        options={"index": content["index"], "device": "cpu", "seed": data.record.split_seed},
+        reads=reads,
+        data=data.record,
+    ) as stage:
+        stage.write_arrays(f"{name}.npz", arrays)
+        stage.write_json(f"{name}.json", content)
+        words = write_headings(content)
+        stage.write_figure(f"{name}.png", draw_explanation, arrays, content, words)
+    return name

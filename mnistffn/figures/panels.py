@@ -1,0 +1,152 @@
+"""A page of small panels in rows, each group of them under a heading of its own.
+
+Everything is placed in inches, and all images lie in one pair of axes: matplotlib's own layouts take
+seconds for a page of thirty axes, and the axes themselves one second.
+"""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mnistffn.figures.mosaic import DPI
+
+SIDE, GAP, MARGIN = 1.4, 0.22, 0.4  # inches, as all below
+PAGE_WIDTH = 8 * SIDE + 7 * GAP + 2 * MARGIN
+EDGE, TITLES, CAPTION, HEADING = 0.02, 0.33, 0.2, 0.19
+CHARACTERS, TEXT_CHARACTERS = 12.4, 13.3  # of a heading, and of the text, to an inch
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where on a page a panel is drawn.
+
+    Attributes
+    ----------
+    figure : Figure
+    page : Axes
+        Of the whole page, in inches from its lower left corner.
+    left, bottom, width, height : float
+        In inches.
+    """
+
+    figure: Figure
+    page: Axes
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+    def fit(self, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+        """Return left, right, bottom and top of an image in the middle of the frame, undistorted."""
+        scale = min(self.width / shape[1], self.height / shape[0])
+        x, y = self.left + self.width / 2, self.bottom + self.height / 2
+        width, height = scale * shape[1] / 2, scale * shape[0] / 2
+        return x - width, x + width, y - height, y + height
+
+    def make_axes(self, inset: float = 0.0) -> Axes:
+        """Return axes of their own, with so many inches on the left for what they are labelled with."""
+        width, height = self.figure.get_size_inches()
+        left, across = (self.left + inset) / width, (self.width - inset) / width
+        return self.figure.add_axes((left, self.bottom / height, across, self.height / height))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel.
+
+    Attributes
+    ----------
+    draw : callable
+        Draws into the frame that it is given.
+    title : str
+        Above it, of one or two lines.
+    caption : str
+        Below it, of one line.
+    width : float
+        In panels of the usual width.
+    color : str
+        Of the title.
+    """
+
+    draw: Callable[[Frame], None]
+    title: str = ""
+    caption: str = ""
+    width: float = 1.0
+    color: str = "black"
+
+    @property
+    def inches(self) -> float:
+        """The width in inches."""
+        return self.width * SIDE + (self.width - 1) * GAP
+
+
+@dataclass(frozen=True)
+class Group:
+    """Panels that stand side by side under one heading, a sentence."""
+
+    heading: str
+    panels: Sequence[Panel]
+
+    @property
+    def inches(self) -> float:
+        """The width in inches."""
+        return sum(panel.inches for panel in self.panels) + GAP * (len(self.panels) - 1)
+
+
+def draw_panels(title: str, text: str, rows: Sequence[Sequence[Group]]) -> Figure:
+    """Draw a page.
+
+    Parameters
+    ----------
+    title : str
+    text : str
+        Below it; is broken into lines.
+    rows : sequence of sequence of Group
+    """
+    lines = textwrap.wrap(text, int((PAGE_WIDTH - 2 * MARGIN) * TEXT_CHARACTERS))
+    heights = [_count_lines(row) * HEADING + TITLES + SIDE + CAPTION + 0.25 for row in rows]
+    top = MARGIN + 0.36 + 0.19 * len(lines) + 0.2
+    height = top + sum(heights) + 0.2
+    figure = Figure((PAGE_WIDTH, height), dpi=DPI)
+    x, y = EDGE / PAGE_WIDTH, EDGE / height
+    page = figure.add_axes((x, y, 1 - 2 * x, 1 - 2 * y))
+    page.set(xlim=(EDGE, PAGE_WIDTH - EDGE), ylim=(EDGE, height - EDGE))
+    page.set_autoscale_on(False)
+    page.set_axis_off()
+    left = MARGIN / PAGE_WIDTH
+    figure.text(left, 1 - MARGIN / height, title, va="top", fontsize=15, fontweight="bold")
+    below = 1 - (MARGIN + 0.36) / height
+    figure.text(left, below, "\n".join(lines), va="top", fontsize=10, linespacing=1.35)
+    for row, row_height in zip(rows, heights, strict=True):
+        x = MARGIN
+        for group in row:
+            heading = "\n".join(_wrap(group))
+            y = height - top
+            figure.text(x / PAGE_WIDTH, y / height, heading, va="top", fontsize=10, fontweight="bold")
+            bottom = y - _count_lines(row) * HEADING - TITLES - SIDE
+            for panel in group.panels:
+                _place(page, panel, x, bottom)
+                x += panel.inches + GAP
+        top += row_height
+    return figure
+
+
+def _place(page: Axes, panel: Panel, x: float, y: float) -> None:
+    figure = page.get_figure(root=True)
+    assert figure is not None
+    panel.draw(Frame(figure, page, x, y, panel.inches, SIDE))
+    middle = x + panel.inches / 2
+    title = page.text(middle, y + SIDE + 0.05, panel.title, color=panel.color)
+    title.set(ha="center", va="bottom", fontsize=8, linespacing=1.15)
+    page.text(middle, y - 0.05, panel.caption, ha="center", va="top", fontsize=7.5)
+
+
+def _wrap(group: Group) -> list[str]:
+    return textwrap.wrap(group.heading, int(group.inches * CHARACTERS))
+
+
+def _count_lines(row: Sequence[Group]) -> int:
+    return max(len(_wrap(group)) for group in row)
