@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import invoke
+from helpers import SLOW, invoke
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
@@ -120,6 +120,7 @@ def read_run(path: Path) -> tuple[object, ...]:
     return rows, {name: tensor.tolist() for name, tensor in model.network.state_dict().items()}
 
 
+@pytest.mark.skipif(not SLOW, reason="tests/run/test_kills.py does much the same: SLOW=1 runs it")
 def test_a_killed_train_command_goes_on_and_leaves_nothing(tmp_path: Path) -> None:
     options = ["--hidden", "16,8", "--recipe", "fast", "--epochs", "60", "--threads", "1"]
     assert invoke("train", *options, "-r", tmp_path / "whole").exit_code == 0
