@@ -1,0 +1,1 @@
+"""Everything of a run on one page that needs no network."""
