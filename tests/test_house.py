@@ -44,8 +44,9 @@ WINGS = {
         "machine", "distributed",
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
+    "report": {"jinja2", "PIL", "inside", "training", "run"} | BASE,
     "cli": {
-        "typer", "rich", "machine", "search", "explanation", "evaluation", "inside", "training",
+        "typer", "rich", "machine", "report", "search", "explanation", "evaluation", "inside", "training",
         "network", "run", "data",
     } | BASE,
 }  # fmt: skip
