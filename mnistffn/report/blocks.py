@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Any
 
-NOTHING = "–"  # a number that is not defined
+NOTHING = "-"  # a number that is not defined
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,9 @@ def spell(value: float | None, digits: int = 4) -> str:
     Examples
     --------
     >>> spell(0.98765), spell(None)
-    ('0.9877', '–')
+    ('0.9877', '-')
     """
-    return NOTHING if value is None or value != value else f"{value:.{digits}f}"
+    return NOTHING if value is None or isnan(value) else f"{value:.{digits}f}"
 
 
 def spell_part(value: float | None) -> str:

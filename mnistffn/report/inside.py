@@ -49,9 +49,13 @@ def _tell_layer(source: Source, layer: int, *, is_last: bool) -> list[Block]:
     if source.has(maximize):
         blocks += source.warn(maximize)
         stale = _mark(source, maximize)
-        told = source.read(maximize, f"{maximize}.json", lambda c: _add_scores(c, layer, units, stale), "")
+        told = source.read(
+            maximize, f"{maximize}.json", lambda c: _add_scores(c, layer, units, stale), ""
+        )
         alt = f"Images that excite units of layer {layer} most, above the real images that do. {told}"
-        caption = f"Maximizing images of layer {layer}, with the training images that excite most and least."
+        caption = (
+            f"Maximizing images of layer {layer}, with the training images that excite most and least."
+        )
         if f"{maximize}.gif" in source.manifest.stages[maximize].outputs:
             caption += f" The ascent moves in {maximize}.gif, in the run directory."
         blocks += source.show(maximize, f"{maximize}.png", alt, caption)
@@ -107,7 +111,9 @@ def _tell_card(source: Source, stage: str, layer: int, units: Found) -> list[Blo
         return f"It prefers {prefers} and is on for {content['on']:.0%} of the images."
 
     told = source.read(stage, f"{stage}.json", add, "")
-    alt = f"Card of unit {name} of layer {layer}: fields, maximizing image, class means, weights. {told}"
+    alt = (
+        f"Card of unit {name} of layer {layer}: fields, maximizing image, class means, weights. {told}"
+    )
     caption = f"Card of unit {name} of layer {layer}."
     return [*notes, *source.show(stage, f"{stage}.png", alt, caption)]
 

@@ -6,7 +6,18 @@ from typing import Any
 from mnistffn.report.blocks import Block, Heading, Section, Text
 from mnistffn.report.source import Source
 
-KNOWN = ("data", "search", "train", "evaluate", "attack", "fields", "maximize", "card", "explain", "report")
+KNOWN = (
+    "data",
+    "search",
+    "train",
+    "evaluate",
+    "attack",
+    "fields",
+    "maximize",
+    "card",
+    "explain",
+    "report",
+)
 
 
 def tell_explanations(source: Source) -> Section | None:
@@ -18,7 +29,9 @@ def tell_explanations(source: Source) -> Section | None:
         blocks += [Heading(stage, heading), *source.warn(stage)]
         blocks += [Text(sentence)] if sentence else []
         alt = f"What decided about image {place}: pixels, units, patterns and the nearest training images."
-        caption = f"Image {place}: what spoke for the reading and against it, and what would turn it over."
+        caption = (
+            f"Image {place}: what spoke for the reading and against it, and what would turn it over."
+        )
         blocks += source.show(stage, f"{stage}.png", f"{alt} {sentence}".strip(), caption)
     return Section("explanations", "Explanations", blocks) if blocks else None
 

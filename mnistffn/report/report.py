@@ -84,18 +84,24 @@ def run_report(run: RunDirectory, progress: Progress) -> ReportResult:
     """
     source = Source(run)
     if not set(source.manifest.stages) - {STAGE}:
-        msg = f"{run.path} has nothing to report: run mnistffn search or mnistffn train --hidden 360,187"
+        msg = (
+            f"{run.path} has nothing to report: run mnistffn search or mnistffn train --hidden 360,187"
+        )
         raise RunDirectoryError(msg)
     sections = [section for tell in TELLERS if (section := tell(source))]
     shown = [block for section in sections for block in section.blocks if isinstance(block, Picture)]
     title = _spell_title(source)
     notes = list(dict.fromkeys(source.notes))
     text = render(title, sections, {}, notes)
-    pictures = encode_all(run.path, [picture.file for picture in shown], max(LEAST, LARGEST - len(text)))
+    pictures = encode_all(
+        run.path, [picture.file for picture in shown], max(LEAST, LARGEST - len(text))
+    )
     page = render(title, sections, pictures, notes)
     for picture in shown:
         if picture.file not in pictures:
-            progress.note(f"warning: {run.path / picture.file} is no picture that can be read: left out")
+            progress.note(
+                f"warning: {run.path / picture.file} is no picture that can be read: left out"
+            )
     if len(page) > LARGEST:
         progress.note(f"warning: the page has {len(page) / 1e6:.1f} MB, which is much for a phone")
     with run.stage(STAGE, command=STAGE, options={}, reads=_list_inputs(source)) as stage:
@@ -110,7 +116,9 @@ def run_report(run: RunDirectory, progress: Progress) -> ReportResult:
 
 
 def _commands(section: Section) -> list[str]:
-    return [command for block in section.blocks if block.kind == "commands" for command, _ in block.commands]
+    return [
+        command for block in section.blocks if block.kind == "commands" for command, _ in block.commands
+    ]
 
 
 def _list_inputs(source: Source) -> list[str]:

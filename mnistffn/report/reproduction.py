@@ -155,4 +155,3 @@ def tell_missing(source: Source) -> Section | None:
         return None
     told = Text("Each of these adds a part; run mnistffn report once more after it.")
     return Section("missing", "Not in this report yet", [told, Commands(missing)])
-

@@ -34,7 +34,9 @@ def tell_data(source: Source) -> Section | None:
         blocks += source.warn("data")
         blocks += source.read("data", "data.json", _tell_file, [])
         alt = "Contact sheet: the first images of every class, a row each, as they are read."
-        caption = "The first images of every class, upright and bright on dark, as the network gets them."
+        caption = (
+            "The first images of every class, upright and bright on dark, as the network gets them."
+        )
         blocks += source.show("data", "data.png", alt, caption)
     return Section("data", "Data", blocks) if blocks else None
 
@@ -60,7 +62,8 @@ def _list_data(record: DataRecord) -> list[tuple[str, str]]:
 def _tell_file(content: Mapping[str, Any]) -> list[Block]:
     parts = list(content["parts"])
     rows = [
-        [label, *(f"{counts[part]:,}" for part in parts)] for label, counts in content["classes"].items()
+        [label, *(f"{counts[part]:,}" for part in parts)]
+        for label, counts in content["classes"].items()
     ]
     columns = ["class", *("images" if part == "all" else part for part in parts)]
     repeats = f"{content['n_repeated']:,} images occurred before, {content['n_blank']:,} are blank."
@@ -117,7 +120,7 @@ def tell_training(source: Source) -> Section | None:
     caption = "Learning curves. The epoch whose weights were kept is marked."
     blocks += [Text(told)] if told else []
     blocks += source.show("train", "curves.png", alt, caption)
-    alt = "Training images above, the same images as augmentation distorts them below."
+    alt = "Training images, and beside each the same image as augmentation distorts it."
     caption = "What the network is shown: images as they are, and as one epoch distorts them."
     blocks += source.show("train", "augmented.png", alt, caption)
     blocks += source.read("train", "history.csv", _list_epochs, [])

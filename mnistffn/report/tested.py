@@ -108,7 +108,11 @@ def _tell_metrics(found: Content) -> list[Block]:
     if found["n_trained_on"]:
         entries.append(("beware", f"{found['n_trained_on']:,} of these images were trained on as well"))
     rows = [
-        [str(row["label"]), *(spell(row[name]) for name in ("precision", "recall", "f1")), f"{row['n']:,}"]
+        [
+            str(row["label"]),
+            *(spell(row[name]) for name in ("precision", "recall", "f1")),
+            f"{row['n']:,}",
+        ]
         for row in found["per_class"]
     ]
     names = [row[0] for row in rows]
@@ -242,5 +246,7 @@ def _tell_attack(found: Content) -> list[Block]:
         Table("Accuracy under attack", ["strength", "accuracy", "95% interval"], rows),
     ]
     if (median := found["median_smallest_strength"]) is not None:
-        blocks.append(Text(f"Half of the images are misread within a strength of {spell_short(median)}."))
+        blocks.append(
+            Text(f"Half of the images are misread within a strength of {spell_short(median)}.")
+        )
     return blocks
