@@ -46,8 +46,8 @@ WINGS = {
     } | BASE,
     "report": {"jinja2", "PIL", "inside", "training", "run"} | BASE,
     "cli": {
-        "typer", "rich", "machine", "report", "search", "explanation", "evaluation", "inside", "training",
-        "network", "run", "data",
+        "typer", "rich", "machine", "report", "search", "explanation", "evaluation", "inside",
+        "training", "network", "run", "data",
     } | BASE,
 }  # fmt: skip
 

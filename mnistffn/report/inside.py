@@ -54,7 +54,7 @@ def _tell_layer(source: Source, layer: int, *, is_last: bool) -> list[Block]:
         )
         alt = f"Images that excite units of layer {layer} most, above the real images that do. {told}"
         caption = (
-            f"Maximizing images of layer {layer}, with the training images that excite most and least."
+            f"Maximizing images of layer {layer}, with the training images that excite most."
         )
         if f"{maximize}.gif" in source.manifest.stages[maximize].outputs:
             caption += f" The ascent moves in {maximize}.gif, in the run directory."
@@ -63,7 +63,8 @@ def _tell_layer(source: Source, layer: int, *, is_last: bool) -> list[Block]:
     for stage in source.find(rf"card-layer{layer}-unit\S+"):
         cards += _tell_card(source, stage, layer, units)
     if units:
-        caption = f"Units of layer {layer}: point at one, or move to it by the Tab key, for its numbers"
+        caption = f"Units of layer {layer}: for its numbers point at one or "
+            "move to it by the Tab key. Beside it stand the classes that it prefers."
         blocks.append(Units(caption, list(units.values())))
     return blocks + cards
 
@@ -112,7 +113,7 @@ def _tell_card(source: Source, stage: str, layer: int, units: Found) -> list[Blo
 
     told = source.read(stage, f"{stage}.json", add, "")
     alt = (
-        f"Card of unit {name} of layer {layer}: fields, maximizing image, class means, weights. {told}"
+        f"Card of unit {name} of layer {layer}: fields, maximizing image and weights. {told}"
     )
     caption = f"Card of unit {name} of layer {layer}."
     return [*notes, *source.show(stage, f"{stage}.png", alt, caption)]

@@ -28,10 +28,8 @@ def tell_explanations(source: Source) -> Section | None:
         heading, sentence = source.read(stage, f"{stage}.json", _tell_image, (f"Image {place}", ""))
         blocks += [Heading(stage, heading), *source.warn(stage)]
         blocks += [Text(sentence)] if sentence else []
-        alt = f"What decided about image {place}: pixels, units, patterns and the nearest training images."
-        caption = (
-            f"Image {place}: what spoke for the reading and against it, and what would turn it over."
-        )
+        alt = f"What decided about image {place}: pixels, units and the nearest training images."
+        caption = f"Image {place}: what spoke for the reading and against it, and what would change it."
         blocks += source.show(stage, f"{stage}.png", f"{alt} {sentence}".strip(), caption)
     return Section("explanations", "Explanations", blocks) if blocks else None
 

@@ -17,7 +17,7 @@ NARROWEST = 320  # pixels
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture as a page holds it: its address, width and height in pixels, and its part of full size."""
+    """A picture as a page holds it: as an address, with its size in pixels and its part of full size."""
 
     src: str
     width: int
@@ -63,7 +63,7 @@ def _measure(encoded: Mapping[str, Encoded]) -> int:
 
 
 def encode(path: Path, scale: float = 1.0) -> Encoded | None:
-    """Return a picture in 256 colours, or at a part of its size by WebP; None for what is no picture."""
+    """Return a picture in 256 colours, or at a part of its size; None for what is no picture."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -11,7 +11,7 @@ from mnistffn.report.inside import tell_inside
 from mnistffn.report.others import tell_explanations, tell_others
 from mnistffn.report.page import render
 from mnistffn.report.pictures import Encoded, encode_all
-from mnistffn.report.reproduction import STAGE, tell_missing, tell_reproduction
+from mnistffn.report.reproduction import STAGE, list_missing, tell_missing, tell_reproduction
 from mnistffn.report.results import list_sizes, spell_layers, tell_data, tell_search, tell_training
 from mnistffn.report.source import Source
 from mnistffn.report.tested import tell_document, tell_evaluation, tell_robustness, tell_summary
@@ -84,9 +84,7 @@ def run_report(run: RunDirectory, progress: Progress) -> ReportResult:
     """
     source = Source(run)
     if not set(source.manifest.stages) - {STAGE}:
-        msg = (
-            f"{run.path} has nothing to report: run mnistffn search or mnistffn train --hidden 360,187"
-        )
+        msg = f"{run.path} has nothing to report: run mnistffn train --hidden 360,187 first"
         raise RunDirectoryError(msg)
     sections = [section for tell in TELLERS if (section := tell(source))]
     shown = [block for section in sections for block in section.blocks if isinstance(block, Picture)]
@@ -99,9 +97,7 @@ def run_report(run: RunDirectory, progress: Progress) -> ReportResult:
     page = render(title, sections, pictures, notes)
     for picture in shown:
         if picture.file not in pictures:
-            progress.note(
-                f"warning: {run.path / picture.file} is no picture that can be read: left out"
-            )
+            progress.note(f"warning: {run.path / picture.file} cannot be read as a picture: left out")
     if len(page) > LARGEST:
         progress.note(f"warning: the page has {len(page) / 1e6:.1f} MB, which is much for a phone")
     with run.stage(STAGE, command=STAGE, options={}, reads=_list_inputs(source)) as stage:
@@ -110,15 +106,9 @@ def run_report(run: RunDirectory, progress: Progress) -> ReportResult:
         sections,
         pictures,
         len(page),
-        [command for section in sections if section.id == "missing" for command in _commands(section)],
+        [command for command, _ in list_missing(source)],
         list(dict.fromkeys(note.command for note in notes)),
     )
-
-
-def _commands(section: Section) -> list[str]:
-    return [
-        command for block in section.blocks if block.kind == "commands" for command, _ in block.commands
-    ]
 
 
 def _list_inputs(source: Source) -> list[str]:

@@ -132,26 +132,33 @@ def _spell_reading(data: DataRecord) -> list[str]:
 
 def tell_missing(source: Source) -> Section | None:
     """Return the commands that would add what the page has not."""
-    has, data = source.has, source.manifest.data
-    path = f" {shlex.quote(data.path)}" if data and data.path else ""
-    wanted: list[tuple[bool, str, str]] = [
-        (has("data"), f"data{path}", "what is in the data file, and its contact sheet"),
-        (has("search"), f"search{path}", "a search for layer sizes and dropout"),
-        (has("train"), f"train{path}" + ("" if has("search") else " --hidden 360,187"), "the network"),
-        (has("evaluate"), "evaluate", "accuracy, confusion, calibration and examples"),
-        (has("attack"), "evaluate --attack 0.05,0.1", "robustness"),
-    ]
-    for layer in range(len(list_sizes(source)), 0, -1):
-        top = "" if layer == len(list_sizes(source)) else " --top 20"
-        command = f"fields --layer {layer}{top}"
-        wanted.append((has(f"fields-layer{layer}"), command, f"receptive fields of layer {layer}"))
-        units = " --units 0-9" if top else ""
-        command = f"maximize --layer {layer}{units}"
-        wanted.append((has(f"maximize-layer{layer}"), command, f"maximizing images of layer {layer}"))
-    explained = bool(source.find(r"explain-\d+"))
-    wanted.append((explained, "explain", "why the network read images as it did"))
-    missing = [(f"mnistffn {command}", what) for there, command, what in wanted if not there]
+    missing = list_missing(source)
     if not missing:
         return None
     told = Text("Each of these adds a part; run mnistffn report once more after it.")
     return Section("missing", "Not in this report yet", [told, Commands(missing)])
+
+
+def list_missing(source: Source) -> list[tuple[str, str]]:
+    """Return these commands, each with what it adds, in an order in which they can be run."""
+    has, data, n_layers = source.has, source.manifest.data, len(list_sizes(source))
+    path = f" {shlex.quote(data.path)}" if data and data.path else ""
+    hidden = "" if has("search") else " --hidden 360,187"
+    wanted: list[tuple[bool, str, str]] = [
+        (has("data"), f"data{path}", "what is in the data file, and its contact sheet"),
+        (has("search"), f"search{path}", "a search for layer sizes and dropout"),
+        (has("train"), f"train{path}{hidden}", "the network"),
+        (has("evaluate"), "evaluate", "accuracy, confusion, calibration and examples"),
+        (has("attack"), "evaluate --attack 0.05,0.1", "robustness"),
+    ]
+    for layer in range(n_layers, 0, -1):
+        top, units = ("", "") if layer == n_layers else (" --top 20", " --units 0-9")
+        fields, maximize = (f"{kind} --layer {layer}" for kind in ("fields", "maximize"))
+        is_there = has(f"fields-layer{layer}"), has(f"maximize-layer{layer}")
+        wanted += [
+            (is_there[0], f"{fields}{top}", f"receptive fields of layer {layer}"),
+            (is_there[1], f"{maximize}{units}", f"maximizing images of layer {layer}"),
+        ]
+    explained = bool(source.find(r"explain-\d+"))
+    wanted.append((explained, "explain", "why the network read images as it did"))
+    return [(f"mnistffn {command}", what) for there, command, what in wanted if not there]

@@ -1,6 +1,7 @@
 """The sections on what a run began with: its data, the search and the training."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from mnistffn.report.blocks import (
@@ -152,7 +153,7 @@ def _describe_epochs(rows: Sequence[Mapping[str, str]], kept: int | None) -> str
     text = f"{len(rows)} epochs; the weights of epoch {kept} were kept, with training loss "
     text += spell(float(best["train_loss"]))
     valid = float(best["valid_loss"])
-    if valid == valid:
+    if not isnan(valid):
         accuracy = spell(float(best["valid_accuracy"]))
         text += f", validation loss {spell(valid)} and validation accuracy {accuracy}"
     return f"{text}."

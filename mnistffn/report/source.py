@@ -88,7 +88,7 @@ class Source:
         return [Picture(file, alt, caption)] if self._is_there(stage, file) else []
 
     def warn(self, stage: str) -> list[Block]:
-        """Return what is to be said against a stage: it is out of date, or its files are not its own."""
+        """Return what is to be said against a stage: it is out of date, or files are not its own."""
         record = self.manifest.stages[stage]
         again = f"mnistffn {record.command}"
         if stage in self.stale:

@@ -157,7 +157,8 @@ def _tell_calibration(found: Content) -> list[Block]:
             ("log loss with it", spell(scaling["after"]["log_loss"])),
         ]
     if threshold := found["threshold"]:
-        where = f"probability {threshold['threshold']:.4f} or more: {threshold['coverage']:.1%} of the images"
+        reached = f"{threshold['coverage']:.1%} of the images"
+        where = f"probability {threshold['threshold']:.4f} on, which {reached} reach"
         entries.append((f"{threshold['wanted']:.1%} right from", where))
     return [Facts(entries)]
 
@@ -181,8 +182,8 @@ def _list_doubtful(found: Content) -> list[Block]:
 
 def _show_examples(source: Source, stage: str, suffix: str = "") -> list[Block]:
     alt = (
-        "Test images with the probability of every class as bars: sure and right, unsure and right, sure "
-        "and wrong, and those whose probabilities are most spread out."
+        "Test images with the probability of every class as bars: sure and right, unsure and right, "
+        "sure and wrong, and those whose probabilities are most spread out."
     )
     caption = "Examples of the probabilities that the network gives, compared with the labels."
     return source.show(stage, f"examples{suffix}.png", alt, caption)
@@ -195,10 +196,11 @@ def tell_document(source: Source) -> Section | None:
         blocks += [Heading("figure-1", "Figure 1: examples of the probabilities"), *shown]
     last = f"fields-layer{len(list_sizes(source))}"
     if source.has(last):
-        alt = "Receptive fields of the output layer: for every class what its unit computes from the pixels."
+        alt = "Receptive fields of the output layer: what the unit of every class computes."
         caption = (
             "Receptive fields of the units of the last layer. Red pixels speak for a class, blue ones "
-            "against it. R² says how far to trust a field; a field is no picture of what its unit looks for."
+            "against it. R² says how far to trust a field. A field is no picture of what its unit looks "
+            "for."
         )
         if shown := source.show(last, f"{last}.png", alt, caption):
             heading = Heading("figure-2", "Figure 2: receptive fields of the last layer")
