@@ -53,9 +53,7 @@ def _tell_layer(source: Source, layer: int, *, is_last: bool) -> list[Block]:
             maximize, f"{maximize}.json", lambda c: _add_scores(c, layer, units, stale), ""
         )
         alt = f"Images that excite units of layer {layer} most, above the real images that do. {told}"
-        caption = (
-            f"Maximizing images of layer {layer}, with the training images that excite most."
-        )
+        caption = f"Maximizing images of layer {layer}, with the training images that excite most."
         if f"{maximize}.gif" in source.manifest.stages[maximize].outputs:
             caption += f" The ascent moves in {maximize}.gif, in the run directory."
         blocks += source.show(maximize, f"{maximize}.png", alt, caption)
@@ -63,8 +61,10 @@ def _tell_layer(source: Source, layer: int, *, is_last: bool) -> list[Block]:
     for stage in source.find(rf"card-layer{layer}-unit\S+"):
         cards += _tell_card(source, stage, layer, units)
     if units:
-        caption = f"Units of layer {layer}: for its numbers point at one or "
-            "move to it by the Tab key. Beside it stand the classes that it prefers."
+        caption = (
+            f"Units of layer {layer}, each with the classes that it prefers. Point at one, or move to "
+            "it by the Tab key, for its numbers:"
+        )
         blocks.append(Units(caption, list(units.values())))
     return blocks + cards
 
@@ -112,9 +112,7 @@ def _tell_card(source: Source, stage: str, layer: int, units: Found) -> list[Blo
         return f"It prefers {prefers} and is on for {content['on']:.0%} of the images."
 
     told = source.read(stage, f"{stage}.json", add, "")
-    alt = (
-        f"Card of unit {name} of layer {layer}: fields, maximizing image and weights. {told}"
-    )
+    alt = f"Card of unit {name} of layer {layer}: fields, maximizing image and weights. {told}"
     caption = f"Card of unit {name} of layer {layer}."
     return [*notes, *source.show(stage, f"{stage}.png", alt, caption)]
 

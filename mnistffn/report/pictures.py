@@ -17,7 +17,7 @@ NARROWEST = 320  # pixels
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture as a page holds it: as an address, with its size in pixels and its part of full size."""
+    """A picture as a page holds it: as an address, with its size in pixels and its scale."""
 
     src: str
     width: int

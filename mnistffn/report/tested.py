@@ -199,8 +199,8 @@ def tell_document(source: Source) -> Section | None:
         alt = "Receptive fields of the output layer: what the unit of every class computes."
         caption = (
             "Receptive fields of the units of the last layer. Red pixels speak for a class, blue ones "
-            "against it. R² says how far to trust a field. A field is no picture of what its unit looks "
-            "for."
+            "against it. R² says how far to trust a field. A field is no picture of what its unit "
+            "looks for."
         )
         if shown := source.show(last, f"{last}.png", alt, caption):
             heading = Heading("figure-2", "Figure 2: receptive fields of the last layer")
