@@ -42,7 +42,7 @@ def mnist_path() -> Path:
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing, which takes most of a small evaluation's time; the files are written all the same."""
+    """Draw nothing, which takes most of a small evaluation's time; the files are written still."""
     monkeypatch.setattr("mnistffn.figures.render.render", lambda draw: bytes(20_000))
 
 

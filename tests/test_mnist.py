@@ -14,16 +14,18 @@ from mnistffn.inside.options import KINDS
 
 @pytest.fixture(scope="module")
 def document_run(mnist_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network trained with the document's parameters, for a tenth of its epochs."""
+    """A network trained with the document's parameters, for fewer epochs."""
     run = tmp_path_factory.mktemp("document") / "run"
-    options = ("--hidden", "360,187", "--recipe", "document", "--epochs", 20)
+    options = ("--hidden", "360,187", "--recipe", "document", "--epochs", 20 if SLOW else 8)
     result = invoke("train", mnist_path, *options, "-r", run, "-q")
     assert result.exit_code == 0, result.output
     return run
 
 
-def test_the_documents_parameters_reach_0_976(document_run: Path) -> None:
-    result = invoke("evaluate", "-r", document_run, "--json", "--fail-under", "0.976")
+def test_the_documents_parameters_read_more_than_the_document_says(document_run: Path) -> None:
+    """It says 0.9634; 20 epochs reach 0.976."""
+    least = "0.976" if SLOW else "0.968"
+    result = invoke("evaluate", "-r", document_run, "--json", "--fail-under", least)
     assert result.exit_code == 0, result.output
     metrics = json.loads(result.stdout)
     assert metrics["n"] == 6000
