@@ -90,8 +90,8 @@ def data(
 ) -> None:
     """Tell what is in a data file and why it is read so, and draw its images.
 
-    All other commands read the file in the same way, with the same options. --download fetches a
-    published data set, and keeps its own division into images to train on and for testing.
+    All other commands read the file in the same way, with the same options.
+    --download fetches a published data set, whose own test part stays its test part.
     """
     from mnistffn.cli.terminal import Terminal
 

@@ -5,6 +5,7 @@ import gzip
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZipFile
@@ -72,12 +73,12 @@ def read_idx(content: bytes) -> NDArray[np.uint8]:
     array([5, 7], dtype=uint8)
     """
     n_axes = content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
-    shape = np.frombuffer(content[4 : 4 + 4 * n_axes], ">u4").tolist()
-    values = np.frombuffer(content[4 + 4 * n_axes :], np.uint8)
-    if not n_axes or len(shape) != n_axes or values.size != np.prod(shape):
-        msg = f"{content[:16]!r}… is no whole IDX file of bytes"
+    head = 4 + 4 * n_axes
+    shape = np.frombuffer(content[4:head], ">u4").tolist() if 4 < head <= len(content) else None
+    if shape is None or len(content) - head != prod(shape):
+        msg = f"{len(content)} bytes that begin with {content[:4]!r} are no whole IDX file of bytes"
         raise DataError(msg)
-    return values.reshape(shape)
+    return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
 
 
 def _read_mnist(folder: Path) -> tuple[Part, Part]:
