@@ -42,13 +42,14 @@ WINGS = {
     "explanation": {
         "numpy", "torch", "evaluation", "inside", "training", "network", "run", "data", "figures",
     } | BASE,
+    "export": {"numpy", "onnx", "network", "run", "__version__"} | BASE,
     "search": {
         "machine", "distributed",
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "machine", "search", "explanation", "evaluation", "inside", "training",
-        "network", "run", "data",
+        "typer", "rich", "machine", "search", "export", "explanation", "evaluation", "inside",
+        "training", "network", "run", "data",
     } | BASE,
 }  # fmt: skip
 
