@@ -33,7 +33,7 @@ def export(
 
     It takes images, uint8 (n, height, width): upright, ink bright on black.
     It gives logits and probabilities, float32 (n, classes). The classes
-    stand in its metadata, as JSON. Needs mnistffn[onnx].
+    stand in its metadata, as JSON. The package onnx has to be installed.
     """
     from mnistffn.cli.terminal import Terminal
 
