@@ -80,8 +80,7 @@ def callback(
 ) -> None:
     """Tune, train, test and look inside a feed-forward network on MNIST-like images.
 
-    The commands share a run directory: search, then train, then evaluate, fields, maximize, explain
-    and export.
+    The commands share a run directory: first search, then train, then the others in any order.
     """
 
 
