@@ -110,9 +110,9 @@ def data(
 def _read_download(
     name: DownloadName | None, part: DownloadPart | None, mirror: str | None
 ) -> "DownloadOptions | None":
-    from mnistffn.run.download import DownloadOptions
-
     if name is not None:
+        from mnistffn.run.download import DownloadOptions
+
         return DownloadOptions(name, part or "all", mirror)
     for option, value in (("--part", part), ("--mirror", mirror)):
         if value is not None:

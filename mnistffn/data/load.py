@@ -143,7 +143,7 @@ def read_dataset(path: Path, options: ReadOptions, known: Layout | None = None) 
     if not named:
         meaning, why_meaning = settler.settle_meaning(options.labels_mean, meanings)
     orientation, why_orientation = settler.settle_orientation(asked, meaning, images.form)
-    known_variables = {ORIENTATION if told else "", named.variable if named else ""}
+    taken = {ORIENTATION if told else "", named.variable if named else ""}
     layout = Layout(
         images=", ".join(dict.fromkeys(pair.images for pair in pairs)),
         labels=", ".join(dict.fromkeys(pair.labels for pair in pairs)),
@@ -157,7 +157,7 @@ def read_dataset(path: Path, options: ReadOptions, known: Layout | None = None) 
         polarity_evidence=images.polarity_evidence,
         labels_mean=meaning,
         labels_evidence=why_meaning,
-        unused=list_unused([v for v in variables if v.name not in known_variables], pairs),
+        unused=list_unused([v for v in variables if v.name not in taken], pairs),
         warnings=(*left_out, *images.warnings, *settler.warnings),
     )
     groups = _find_groups(str(path), variables, read, options.groups, len(labels))

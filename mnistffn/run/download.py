@@ -58,9 +58,13 @@ class DownloadOptions:
         """Where its file is written."""
         return FOLDER / f"{self.original.stem}{'' if self.part == 'all' else f'-{self.part}'}.mat"
 
+    def describe(self) -> dict[str, str]:
+        """Return what the manifest keeps: not the mirror, which may have a password in it."""
+        return {"name": self.name, "part": self.part}
+
     @property
     def title(self) -> str:
-        """What the file begins with."""
+        """What the file begins with: which images it holds."""
         return f"{TITLE}: {self.name} ({self.part}) from its original files"
 
 

@@ -141,7 +141,7 @@ def run_inspect(
         replace_file(convert, lambda file: write_document_layout(file, content))
         progress.note(f"converted to {convert}")
     command = "data" if options.path is None else f"data {options.path}"
-    resolved = asdict(read) | ({} if fetched is None else {"download": asdict(fetched)})
+    resolved = asdict(read) | ({} if fetched is None else {"download": fetched.describe()})
     with run.stage("data", command=command, options=resolved) as stage:
         stage.write_json("data.json", found.summarise())
         images, n_columns = choose_shown(dataset)

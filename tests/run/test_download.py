@@ -184,7 +184,7 @@ def test_the_command_fetches_tells_and_records(server: Server, monkeypatch: pyte
     assert "next: mnistffn search data/MNIST.mat" in result.stderr
     assert "300 train, 100 test" in result.stdout
     recorded = json.loads(Path("run/run.json").read_text())["stages"]["data"]["options"]["download"]
-    assert recorded == {"name": "mnist", "part": "all", "mirror": server.url}
+    assert recorded == {"name": "mnist", "part": "all"}
 
 
 def test_the_variables_are_those_of_the_course(
