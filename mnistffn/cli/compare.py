@@ -1,0 +1,137 @@
+"""The face of the comparison of runs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistffn.cli import options as opt
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DEFAULT_OUTPUT = Path("comparison")
+WIDEST = 3  # runs side by side on a screen
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    examples = opt.write_examples(
+        "mnistffn train data/MNIST.mat --recipe document -r plain --hidden 360,187",
+        "mnistffn train data/MNIST.mat --recipe robust -r robust --hidden 360,187",
+        "mnistffn compare plain robust",
+    )
+    app.command(epilog=examples)(compare)
+
+
+def compare(
+    context: typer.Context,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Run directories, from 2 to 10, each with a model.",
+            parser=opt.read_run_dir,
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA",
+            help="The file that the networks were trained on, if it lies elsewhere now.",
+            show_default=False,
+        ),
+    ] = None,
+    run_dir: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="<path>",
+            help="Folder for the comparison.",
+            parser=opt.read_run_dir,
+        ),
+    ] = DEFAULT_OUTPUT,
+    json_output: opt.JsonOption = False,
+    quiet: opt.QuietOption = False,
+    no_color: opt.NoColorOption = False,
+) -> None:
+    """Compare networks on the test part that they share: is one better by more than chance?
+
+    Accuracy, calibration, accuracy under attack where evaluate --attack has measured it, the images
+    that only one of two networks reads right, with McNemar's test, and what the outputs look for.
+    """
+    from mnistffn.cli.terminal import Terminal
+
+    with Terminal.of(context) as terminal:
+        from mnistffn.evaluation.compare import run_compare
+
+        result = run_compare(terminal.run, runs, terminal, opt.take_data(context))
+        content = result.summarise()
+        terminal.show(_make_table(content))
+        terminal.show(_make_pairs_table(content))
+        if content["settings_that_differ"]:
+            terminal.show(_make_settings_table(content))
+        terminal.show(content["verdict"])
+        terminal.finish("compare", content)
+
+
+def _make_table(content: Mapping[str, Any]) -> "Table":
+    from mnistffn.cli.terminal import make_table
+
+    attack, title = content["attack"], ""
+    columns = ["run", "accuracy", "95% interval", "calib.\nerror", "parameters", "seconds"]
+    if attack:
+        columns.insert(4, f"under\n{attack['strength']:g}")
+        title = f"under {attack['strength']:g}: accuracy under attack (PGD, {attack['norm']})"
+    rows = []
+    for run in content["runs"]:
+        low, high = run["interval"]
+        found, seconds = run["under_attack"], run["seconds"]
+        row = [_plain(run["name"]), f"{run['accuracy']:.4f}", f"{low:.4f} to {high:.4f}"]
+        row += [f"{run['calibration_error']:.4f}"]
+        row += [f"{found['accuracy']:.4f}" if found else "-"] if attack else []
+        rows.append([*row, f"{run['n_parameters']:,}", "-" if seconds is None else f"{seconds:.1f}"])
+    return make_table(columns, rows, title)
+
+
+def _make_pairs_table(content: Mapping[str, Any]) -> "Table":
+    from mnistffn.cli.terminal import make_table
+
+    columns = ["first", "second", "only\nfirst", "only\nsecond", "95% interval of\nthe difference", "p"]
+    is_many = len(content["pairs"]) > 1
+    rows = []
+    for pair in content["pairs"]:
+        ends = pair["interval"]
+        interval = f"{ends[0]:+.4f} to {ends[1]:+.4f}" if ends else "-"
+        row = [_plain(pair["first"]), _plain(pair["second"]), f"{pair['only_first']:,}"]
+        row += [f"{pair['only_second']:,}", interval, f"{pair['p']:.2g}"]
+        rows.append([*row, f"{pair['p_corrected']:.2g}"] if is_many else row)
+    title = f"right on only one of two, of {content['n']:,} images; p: McNemar's exact test"
+    return make_table([*columns, "Holm's\np"] if is_many else columns, rows, title)
+
+
+def _make_settings_table(content: Mapping[str, Any]) -> "Table | str":
+    from mnistffn.cli.terminal import make_table
+
+    differing = content["settings_that_differ"]
+    if len(content["runs"]) > WIDEST:
+        return f"different in training: {', '.join(differing)}"
+    rows = [[name, *map(_spell, values)] for name, values in differing.items()]
+    title = "different in training"
+    if len(differing) > 1:
+        title += ": no single one of these need be the reason"
+    return make_table(["", *(_plain(run["name"]) for run in content["runs"])], rows, title)
+
+
+def _spell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _plain(name: str) -> str:
+    """Return a name that Rich takes for no markup."""
+    return name.replace("[", r"\[")
