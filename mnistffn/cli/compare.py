@@ -1,6 +1,6 @@
 """The face of the comparison of runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,22 +70,34 @@ def compare(
 
         result = run_compare(terminal.run, runs, terminal, opt.take_data(context))
         content = result.summarise()
-        terminal.show(_make_table(content))
-        terminal.show(_make_pairs_table(content))
-        if content["settings_that_differ"]:
-            terminal.show(_make_settings_table(content))
+        for text, table in _describe(content):
+            terminal.show(text)
+            terminal.show(table)
+            terminal.show("")
         terminal.show(content["verdict"])
         terminal.finish("compare", content)
+
+
+def _describe(content: Mapping[str, Any]) -> "Iterator[tuple[str, Table]]":
+    """Yield the tables of a comparison, each with a line that goes before it."""
+    attack, differing = content["attack"], content["settings_that_differ"]
+    text = f"all were tested on the same {content['n']:,} images"
+    if attack:
+        text += f"; under {attack['strength']:g}: attacked so (PGD, {attack['norm']})"
+    yield text, _make_table(content)
+    yield "read right by only one of two; p: McNemar's exact test", _make_pairs_table(content)
+    if differing and len(content["runs"]) <= WIDEST:
+        alone = "" if len(differing) == 1 else ", so that no single one need be the reason"
+        yield f"different in training{alone}", _make_settings_table(content)
 
 
 def _make_table(content: Mapping[str, Any]) -> "Table":
     from mnistffn.cli.terminal import make_table
 
-    attack, title = content["attack"], ""
+    attack = content["attack"]
     columns = ["run", "accuracy", "95% interval", "calib.\nerror", "parameters", "seconds"]
     if attack:
         columns.insert(4, f"under\n{attack['strength']:g}")
-        title = f"under {attack['strength']:g}: accuracy under attack (PGD, {attack['norm']})"
     rows = []
     for run in content["runs"]:
         low, high = run["interval"]
@@ -94,7 +106,7 @@ def _make_table(content: Mapping[str, Any]) -> "Table":
         row += [f"{run['calibration_error']:.4f}"]
         row += [f"{found['accuracy']:.4f}" if found else "-"] if attack else []
         rows.append([*row, f"{run['n_parameters']:,}", "-" if seconds is None else f"{seconds:.1f}"])
-    return make_table(columns, rows, title)
+    return make_table(columns, rows)
 
 
 def _make_pairs_table(content: Mapping[str, Any]) -> "Table":
@@ -109,21 +121,15 @@ def _make_pairs_table(content: Mapping[str, Any]) -> "Table":
         row = [_plain(pair["first"]), _plain(pair["second"]), f"{pair['only_first']:,}"]
         row += [f"{pair['only_second']:,}", interval, f"{pair['p']:.2g}"]
         rows.append([*row, f"{pair['p_corrected']:.2g}"] if is_many else row)
-    title = f"right on only one of two, of {content['n']:,} images; p: McNemar's exact test"
-    return make_table([*columns, "Holm's\np"] if is_many else columns, rows, title)
+    return make_table([*columns, "Holm's\np"] if is_many else columns, rows)
 
 
-def _make_settings_table(content: Mapping[str, Any]) -> "Table | str":
+def _make_settings_table(content: Mapping[str, Any]) -> "Table":
     from mnistffn.cli.terminal import make_table
 
     differing = content["settings_that_differ"]
-    if len(content["runs"]) > WIDEST:
-        return f"different in training: {', '.join(differing)}"
     rows = [[name, *map(_spell, values)] for name, values in differing.items()]
-    title = "different in training"
-    if len(differing) > 1:
-        title += ": no single one of these need be the reason"
-    return make_table(["", *(_plain(run["name"]) for run in content["runs"])], rows, title)
+    return make_table(["", *(_plain(run["name"]) for run in content["runs"])], rows)
 
 
 def _spell(value: object) -> str:

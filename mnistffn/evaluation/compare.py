@@ -1,4 +1,4 @@
-"""Comparing trained networks on the same images: whether one is better, where, and what each looks for."""
+"""Comparing networks on the same images: whether one is better, where, and what each looks for."""
 
 import os
 import shlex
@@ -111,7 +111,7 @@ class CompareResult:
     def correct(self) -> NDArray[np.bool_]:
         """Which images each network reads right, shape (networks, n)."""
         found = [self.classes[standing.probabilities.argmax(axis=1)] for standing in self.standings]
-        return np.stack(found) == self.labels
+        return np.asarray(np.stack(found) == self.labels)
 
     def summarise(self) -> dict[str, Any]:
         """Return what comparison.json holds, as plain values."""

@@ -4,7 +4,6 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan
-from os.path import commonprefix
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -23,9 +22,8 @@ from mnistffn.training.classifier import FeedForwardClassifier
 MODEL = "model.pt"
 MOST_RUNS = 10  # as many colours can be told apart
 LONGEST_NAME = 18  # letters, so that a table fits on a screen
-# What tells the images of one run from those of another, and how a message calls it.
+# What tells the images of one run from those of another in the same file, and how a message calls it.
 TOLD_APART = {
-    "sha256": "data file",
     "split": "kind of split",
     "split_seed": "split seed",
     "test_size": "test size",
@@ -156,9 +154,11 @@ def name_runs(paths: Sequence[Path]) -> list[str]:
     parts = [path.resolve().parts for path in paths]
     names = []
     for own in parts:
-        others = [other[::-1] for other in parts if other != own]
-        shared = max((len(commonprefix([own[::-1], other])) for other in others), default=0)
-        name = "/".join(own[-shared - 1 :]).replace("//", "/")
+        others = [other for other in parts if other != own]
+        n = 1
+        while n < len(own) and any(other[-n:] == own[-n:] for other in others):
+            n += 1
+        name = "/".join(own[-n:]).replace("//", "/")
         names.append(name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}")
     if len(set(names)) < len(names):  # they differ in what was cut off
         names = [f"{place}…{name[3 - LONGEST_NAME :]}" for place, name in enumerate(names, start=1)]
@@ -216,17 +216,14 @@ def _check_same_images(first: Contender, opened: RunData, other: Contender, data
 
 def _list_differences(known: DataRecord, theirs: DataRecord) -> list[str]:
     """Return in what two runs' data differ, if that can change which images are tested."""
-    differences = []
-    for name, called in TOLD_APART.items():
-        ours, others = getattr(known, name), getattr(theirs, name)
-        if ours == others:
-            continue
-        if name == "sha256":
-            ours, others = (
-                Path(record.path).name if record.path else "built-in digits"
-                for record in (known, theirs)
-            )
-        differences.append(f"{called} {ours} and {others}")
+    if known.sha256 != theirs.sha256:
+        files = (Path(record.path).name if record.path else "digits" for record in (known, theirs))
+        return [f"data {' and '.join(files)}"]
+    differences = [
+        f"{called} {getattr(known, name)} and {getattr(theirs, name)}"
+        for name, called in TOLD_APART.items()
+        if getattr(known, name) != getattr(theirs, name)
+    ]
     if not differences and known.fingerprint != theirs.fingerprint:
         differences = ["the file was read in different ways"]
     return differences

@@ -1,4 +1,4 @@
-"""Whether two networks differ by more than chance, from the images that only one of them reads right."""
+"""Whether two networks differ by more than chance, from the images that only one reads right."""
 
 from dataclasses import dataclass, replace
 from itertools import combinations

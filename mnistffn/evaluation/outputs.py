@@ -108,10 +108,8 @@ def read_maximizing(
                     if unit in held:
                         images[place, column] = arrays["images"][held[unit]]
         if np.isnan(images[place]).any():
-            command = contender.spell("maximize")
-            progress.note(
-                f"{contender.name} lacks maximizing images of outputs that are up to date: run {command}"
-            )
+            lacking = f"{contender.name} has no maximizing images of these outputs that are up to date"
+            progress.note(f"{lacking}: run {contender.spell('maximize')}")
     if any(other != options[0] for other in options[1:]):
         progress.note("warning: the maximizing images were made with different options")
     return None if np.isnan(images).all() else images

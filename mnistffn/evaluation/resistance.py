@@ -88,5 +88,8 @@ def list_missing(
         strengths = [other.strength for other in found.accuracies] if found else []
         why = "was attacked otherwise" if found else "has no accuracy under attack that is up to date"
         command = contender.spell(how.spell(strengths if found and found.norm == how.norm else ()))
+        if seen := contender.summarise_training()["validation_under_attack"]:
+            told = f"{seen['accuracy']:.4f} of its validation images at {seen['strength']:g}"
+            why += f" (its training found {told}, {seen['norm']})"
         lines.append(f"{contender.name} {why}: run {command}")
     return lines

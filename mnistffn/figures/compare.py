@@ -17,7 +17,7 @@ from mnistffn.figures.mistakes import draw_sentence
 from mnistffn.figures.mosaic import Tiles, draw_mosaic
 from mnistffn.figures.robustness import UNITS
 
-LETTERS = 12  # of a line beside a row of images
+LETTERS = 10  # of a line beside a row of images
 PANEL = 4.6  # inches
 
 
@@ -57,6 +57,7 @@ def draw_measures(
     panels[1].set_title("Are images right as often as they are sure?", fontsize=10)
     panels[1].set_xlabel("confidence: the probability of the prediction")
     panels[1].tick_params(axis="x", labelbottom=True, rotation=60)
+    panels[1].get_legend().remove()  # there is no place that is free of points in all cases
     if curves:
         named = {write_plainly(name): curve for name, curve in curves.items()}
         _draw_attacked(panels[2], names, named, norm)
@@ -64,8 +65,9 @@ def draw_measures(
 
 
 def write_plainly(text: str) -> str:
-    """Return a text that Matplotlib takes for no formula."""
-    return text.replace("$", r"\$")
+    """Return a text that Matplotlib takes for no formula, and shows in a legend."""
+    text = text.replace("$", r"\$")
+    return f"\u2009{text}" if text.startswith("_") else text
 
 
 def _draw_accuracies(
@@ -77,6 +79,8 @@ def _draw_accuracies(
         told = f"{100 * middle:.2f}"
         axes.annotate(told, (100 * middle, place), (0, 7), textcoords="offset points", ha="center")
     axes.set_yticks(range(len(names)), names)
+    for place, label in enumerate(axes.get_yticklabels()):
+        label.set_color(f"C{place}")
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.margins(x=0.15)
     axes.set_xlabel("accuracy (%), with its 95% interval")
@@ -163,7 +167,7 @@ def draw_output_fields(
     titles = [*map(shorten, classes), *[""] * (len(captions) - len(classes))]
     stacked, masked = np.concatenate(images), ~arrays["varying"]
     tiles = Tiles(stacked, len(classes), titles, captions, labels, masked)
-    label = "part of the row's scale, ±"
+    label = "value over the row's ±"
     return draw_mosaic(tiles, heading, cmap="RdBu_r", vmin=-1, vmax=1, color_label=label)
 
 
