@@ -44,7 +44,7 @@ def draw_comparison(
     curves = {
         name: draw_curve(found)
         for name, found in zip(names, (s.resistance for s in result.standings), strict=True)
-        if found and how and found.norm == how.norm
+        if found and how in found.accuracies
     }
     intervals = [(run["accuracy"], *run["interval"]) for run in content["runs"]]
     measured = names, intervals, bins, curves, how.norm if how else "", content["verdict"]

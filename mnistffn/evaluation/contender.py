@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -91,7 +91,7 @@ class Contender:
         seen: dict[str, Any] | None = None
         if stage and history:
             kept = history[stage.options["best_epoch"] - 1]
-            if not isnan(kept["pgd_accuracy"]):
+            if not isnan(kept.get("pgd_accuracy", nan)):
                 parameters = self.classifier.get_params(deep=False)
                 strength, norm = parameters["adversarial"], parameters["adversarial_norm"]
                 seen = {"accuracy": kept["pgd_accuracy"], "strength": strength, "norm": norm}
