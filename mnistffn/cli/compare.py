@@ -85,7 +85,9 @@ def _describe(content: Mapping[str, Any]) -> "Iterator[tuple[str, Table]]":
     if attack:
         text += f"; under {attack['strength']:g}: attacked so (PGD, {attack['norm']})"
     yield text, _make_table(content)
-    yield "read right by only one of two; p: McNemar's exact test", _make_pairs_table(content)
+    corrected = ", Holm's correction" if len(content["pairs"]) > 1 else ""
+    text = f"read right by only one of two; p: McNemar's exact test{corrected}"
+    yield text, _make_pairs_table(content)
     if differing and len(content["runs"]) <= WIDEST:
         alone = "" if len(differing) == 1 else ", so that no single one need be the reason"
         yield f"different in training{alone}", _make_settings_table(content)
@@ -112,16 +114,14 @@ def _make_table(content: Mapping[str, Any]) -> "Table":
 def _make_pairs_table(content: Mapping[str, Any]) -> "Table":
     from mnistffn.cli.terminal import make_table
 
-    columns = ["first", "second", "only\nfirst", "only\nsecond", "95% interval of\nthe difference", "p"]
-    is_many = len(content["pairs"]) > 1
+    columns = ["first", "second", "only\nfirst", "only\nsecond", "difference in\npoints (95%)", "p"]
     rows = []
     for pair in content["pairs"]:
-        ends = pair["interval"]
-        interval = f"{ends[0]:+.4f} to {ends[1]:+.4f}" if ends else "-"
+        ends = [f"{100 * end + 0.0:+.2f}" for end in pair["interval"] or ()]
         row = [_plain(pair["first"]), _plain(pair["second"]), f"{pair['only_first']:,}"]
-        row += [f"{pair['only_second']:,}", interval, f"{pair['p']:.2g}"]
-        rows.append([*row, f"{pair['p_corrected']:.2g}"] if is_many else row)
-    return make_table([*columns, "Holm's\np"] if is_many else columns, rows)
+        row += [f"{pair['only_second']:,}", " to ".join(ends) or "-", f"{pair['p_corrected']:.2g}"]
+        rows.append(row)
+    return make_table(columns, rows)
 
 
 def _make_settings_table(content: Mapping[str, Any]) -> "Table":

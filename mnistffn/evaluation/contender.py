@@ -21,7 +21,7 @@ from mnistffn.training.classifier import FeedForwardClassifier
 
 MODEL = "model.pt"
 MOST_RUNS = 10  # as many colours can be told apart
-LONGEST_NAME = 18  # letters, so that a table fits on a screen
+LONGEST_NAME = 15  # letters, so that a table fits on a screen
 # What tells the images of one run from those of another in the same file, and how a message calls it.
 TOLD_APART = {
     "split": "kind of split",

@@ -159,10 +159,13 @@ def draw_output_fields(
             images.append(fields / np.float32(bound))
             captions += [spell_r2(None if np.isnan(r2) else r2) for r2 in arrays[f"r2_{kind}"][place]]
             labels.append(f"{kind}\n{_wrap(name)}\n±{bound:.2g}")
-    heading = (
-        "Receptive fields of every class: what raises its logit (red) and lowers it (blue)\n"
-        "gradient: by the weights, on average over images; pattern: in the images themselves\n"
-        "R²: how much of the logit the field explains on images held out"
+    heading = _break(
+        (
+            "Receptive fields of every class: what raises its logit (red) and lowers it (blue)",
+            "gradient: by the weights, on average over images; pattern: in the images themselves",
+            "R²: how much of the logit the field explains on images held out",
+        ),
+        len(classes),
     )
     titles = [*map(shorten, classes), *[""] * (len(captions) - len(classes))]
     stacked, masked = np.concatenate(images), ~arrays["varying"]
@@ -188,9 +191,10 @@ def draw_classes(
                 low, high = find_range(found[np.isfinite(found).all(axis=(1, 2))])
                 images.append((found - np.float32(low)) / np.float32(high - low))
                 labels.append(f"{called}\n{_wrap(name)}")
-    heading = "Every class as the networks have it: the image that its pattern stands for"
+    lines = ["Every class as the networks have it: the image that its pattern stands for"]
     if "maximizing" in arrays:
-        heading += ",\nand the image that excites it most, by gradient ascent"
+        lines = [f"{lines[0]},", "and the image that excites it most, by gradient ascent"]
+    heading = _break(lines, len(classes))
     titles = [*map(shorten, classes), *[""] * (len(classes) * (len(images) - 1))]
     tiles = Tiles(np.concatenate(images), len(classes), titles, (), labels)
     return draw_mosaic(tiles, heading, cmap="gray", vmin=0, vmax=1)
@@ -198,3 +202,9 @@ def draw_classes(
 
 def _wrap(name: str) -> str:
     return write_plainly("\n".join(textwrap.wrap(name, LETTERS)))
+
+
+def _break(lines: Sequence[str], n_columns: int) -> str:
+    """Return the lines of a heading, broken to the width of a page with so many columns."""
+    width = max(54, 9 * n_columns)
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, width))
