@@ -62,6 +62,7 @@ def compare(
 
     Accuracy, calibration, accuracy under attack where evaluate --attack has measured it, the images
     that only one of two networks reads right, with McNemar's test, and what the outputs look for.
+    It is these networks that are told apart: another seed of the same recipe gives another network.
     """
     from mnistffn.cli.terminal import Terminal
 

@@ -50,9 +50,8 @@ def draw_comparison(
     measured = names, intervals, bins, curves, how.norm if how else "", content["verdict"]
     stage.write_figure("comparison.png", draw_measures, *measured)
     _draw_differences(stage, result, images)
-    classes = [str(label) for label in arrays["shown_classes"]]
-    stage.write_figure("fields.png", draw_output_fields, names, classes, arrays)
-    stage.write_figure("classes.png", draw_classes, names, classes, arrays)
+    stage.write_figure("fields.png", draw_output_fields, names, arrays)
+    stage.write_figure("classes.png", draw_classes, names, arrays)
 
 
 def draw_curve(found: Resistance) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -139,19 +139,18 @@ def draw_differences(
     return draw_mosaic(tiles, heading, cmap="gray", vmin=0, vmax=1)
 
 
-def draw_output_fields(
-    names: Sequence[str], classes: Sequence[str], arrays: Mapping[str, NDArray[Any]]
-) -> Figure:
+def draw_output_fields(names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Figure:
     """Draw the receptive fields of the outputs, the networks one below the other.
 
     Parameters
     ----------
-    names, classes : sequence of str
-        Of the networks, and of the outputs that are shown.
+    names : sequence of str
+        Of the networks.
     arrays : mapping of str to ndarray
         What comparison.npz holds.
     """
     images, captions, labels = [], [], []
+    classes = [shorten(str(label)) for label in arrays["shown_classes"]]
     for kind in ("gradient", "pattern"):
         for place, name in enumerate(names):
             fields = arrays[kind][place]
@@ -161,47 +160,52 @@ def draw_output_fields(
             labels.append(f"{kind}\n{_wrap(name)}\n±{bound:.2g}")
     heading = _break(
         (
-            "Receptive fields of every class: what raises its logit (red) and lowers it (blue)",
+            f"Receptive fields of {_count(arrays)}: what raises its logit (red) and lowers it (blue)",
             "gradient: by the weights, on average over images; pattern: in the images themselves",
             "R²: how much of the logit the field explains on images held out",
         ),
         len(classes),
     )
-    titles = [*map(shorten, classes), *[""] * (len(captions) - len(classes))]
+    titles = [*classes, *[""] * (len(captions) - len(classes))]
     stacked, masked = np.concatenate(images), ~arrays["varying"]
     tiles = Tiles(stacked, len(classes), titles, captions, labels, masked)
     label = "value over the row's ±"
     return draw_mosaic(tiles, heading, cmap="RdBu_r", vmin=-1, vmax=1, color_label=label)
 
 
-def draw_classes(
-    names: Sequence[str], classes: Sequence[str], arrays: Mapping[str, NDArray[Any]]
-) -> Figure:
+def draw_classes(names: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Figure:
     """Draw an image of every class as each network has it: of its pattern, and the maximizing one.
 
     Parameters
     ----------
-    names, classes, arrays
+    names, arrays
         As :func:`draw_output_fields` takes them.
     """
     images, labels = [], []
+    classes = [shorten(str(label)) for label in arrays["shown_classes"]]
     for kind, called in (("pattern_image", "pattern"), ("maximizing", "maximizing")):
         for place, name in enumerate(names):
             if kind in arrays and not np.isnan(found := arrays[kind][place]).all():
                 low, high = find_range(found[np.isfinite(found).all(axis=(1, 2))])
                 images.append((found - np.float32(low)) / np.float32(high - low))
                 labels.append(f"{called}\n{_wrap(name)}")
-    lines = ["Every class as the networks have it: the image that its pattern stands for"]
+    lines = [f"For {_count(arrays)}, the image that its pattern in each network stands for"]
     if "maximizing" in arrays:
-        lines = [f"{lines[0]},", "and the image that excites it most, by gradient ascent"]
+        lines = [f"{lines[0]},", "and the image that excites its output most, by gradient ascent"]
     heading = _break(lines, len(classes))
-    titles = [*map(shorten, classes), *[""] * (len(classes) * (len(images) - 1))]
+    titles = [*classes, *[""] * (len(classes) * (len(images) - 1))]
     tiles = Tiles(np.concatenate(images), len(classes), titles, (), labels)
     return draw_mosaic(tiles, heading, cmap="gray", vmin=0, vmax=1)
 
 
 def _wrap(name: str) -> str:
     return write_plainly("\n".join(textwrap.wrap(name, LETTERS)))
+
+
+def _count(arrays: Mapping[str, NDArray[Any]]) -> str:
+    n, n_shown = len(arrays["classes"]), len(arrays["shown_classes"])
+    some = f"each of the {n_shown} of {n} classes on whose images the networks agree least"
+    return "every class" if n_shown == n else some
 
 
 def _break(lines: Sequence[str], n_columns: int) -> str:

@@ -277,6 +277,10 @@ def outputs(n_runs: int = 2, n_classes: int = 10, *, maximizing: bool = True) ->
     arrays = {kind: generator.normal(size=shape).astype(np.float32) for kind in ("gradient", "pattern")}
     arrays |= {f"r2_{kind}": np.full((n_runs, n_classes), -0.12) for kind in ("gradient", "pattern")}
     arrays["r2_pattern"][0, 0] = np.nan
+    arrays["classes"] = np.array(
+        ["a very long name of a class"] * (62 if n_classes == 12 else n_classes)
+    )
+    arrays["shown_classes"] = arrays["classes"][:n_classes]
     images = {"pattern_image": generator.random(shape, np.float32), "varying": np.ones((28, 28), bool)}
     if maximizing:
         images["maximizing"] = generator.random(shape, np.float32)
@@ -284,7 +288,6 @@ def outputs(n_runs: int = 2, n_classes: int = 10, *, maximizing: bool = True) ->
     return arrays | images
 
 
-LONG = ["a very long name of a class"] * 12
 NAMES = ["ankle boot", "a very long name of a class", "t-shirt or top"]
 FIGURES = {
     "explanation": explanation,
@@ -305,11 +308,11 @@ FIGURES = {
     "differences of one image each": lambda: differences(2, 1),
     "differences of many": lambda: differences(12, left_out=78),
     "no differences": lambda: differences(0),
-    "fields of three networks": lambda: draw_output_fields(RUNS, LONG[:10], outputs(3)),
-    "fields of two classes": lambda: draw_output_fields(RUNS[:2], ["0", "1"], outputs(2, 2)),
-    "classes": lambda: draw_classes(RUNS, LONG, outputs(3, 12)),
+    "fields of three networks": lambda: draw_output_fields(RUNS, outputs(3)),
+    "fields of two classes": lambda: draw_output_fields(RUNS[:2], outputs(2, 2)),
+    "classes": lambda: draw_classes(RUNS, outputs(3, 12)),
     "classes without maximizing images": lambda: draw_classes(
-        RUNS[:2], ["0", "1"], outputs(2, 2, maximizing=False)
+        RUNS[:2], outputs(2, 2, maximizing=False)
     ),
     "robustness": lambda: robustness("linf"),
     "robustness in L2": lambda: robustness("l2"),
