@@ -30,8 +30,8 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN RUN...",
-            help="Run directories, from 2 to 10, each with a model.",
+            metavar="RUN",
+            help="Run directories with a model, from 2 to 10 of them.",
             parser=opt.read_run_dir,
             show_default=False,
         ),
@@ -60,9 +60,10 @@ def compare(
 ) -> None:
     """Compare networks on the test part that they share: is one better by more than chance?
 
-    Accuracy, calibration, accuracy under attack where evaluate --attack has measured it, the images
-    that only one of two networks reads right, with McNemar's test, and what the outputs look for.
-    It is these networks that are told apart: another seed of the same recipe gives another network.
+    Accuracy, calibration, accuracy under attack where evaluate --attack
+    measured it, the images that only one of two networks reads right, with
+    McNemar's exact test, and what the outputs look for. It is networks that
+    are told apart: another seed of the same recipe gives another network.
     """
     from mnistffn.cli.terminal import Terminal
 
