@@ -33,7 +33,7 @@ WINGS = {
     "training": {
         "numpy", "torch", "skorch", "sklearn", "joblib", "machine", "network", "run", "data", "figures",
     } | BASE,
-    "inside": {"numpy", "torch", "sklearn", "network", "run", "data", "figures"} | BASE,
+    "inside": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
     "evaluation": {
         "numpy", "torch", "scipy", "sklearn", "inside", "training", "network", "run", "data", "figures",
     } | BASE,
