@@ -169,7 +169,7 @@ def draw_output_fields(names: Sequence[str], arrays: Mapping[str, NDArray[Any]])
     titles = [*classes, *[""] * (len(captions) - len(classes))]
     stacked, masked = np.concatenate(images), ~arrays["varying"]
     tiles = Tiles(stacked, len(classes), titles, captions, labels, masked)
-    label = "value over the row's ±"
+    label = "value in parts of its row's ±;\nbeyond the ends cut off"
     return draw_mosaic(tiles, heading, cmap="RdBu_r", vmin=-1, vmax=1, color_label=label)
 
 
