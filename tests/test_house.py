@@ -37,7 +37,7 @@ WINGS = {
     } | BASE,
     "inside": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
     "evaluation": {
-        "numpy", "torch", "scipy", "sklearn", "training", "network", "run", "data", "figures",
+        "numpy", "torch", "scipy", "sklearn", "inside", "training", "network", "run", "data", "figures",
     } | BASE,
     "explanation": {
         "numpy", "torch", "evaluation", "inside", "training", "network", "run", "data", "figures",
