@@ -90,12 +90,7 @@ def callback(
 ) -> None:
     """Tune, train, test and look inside a feed-forward network on MNIST-like images.
 
-    <<<<<<< HEAD
-        The commands share a run directory: first search, then train, then the others in any order.
-    =======
-        The commands share a run directory: search, then train, then evaluate, fields, maximize and explain.
-        Then compare several of them.
-    >>>>>>> compare
+    The commands share a run directory: first search, then train, then the others in any order.
     """
 
 

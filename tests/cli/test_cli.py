@@ -538,7 +538,7 @@ def test_fields_prints_a_table_of_the_units_asked_for_in_order(trained_run: Path
     result = invoke("fields", "-r", trained_run, "--layer", 2, "--sort", "on", "--top", 4)
     assert result.exit_code == 0, result.output
     title, header, *rows = result.stdout.splitlines()
-    assert title.startswith("layer 2; lost: points without; kinds: R²")
+    assert title.startswith("layer 2; effect: nats; lost: points of accuracy; fields: R²")
     assert header.split()[-4:] == ["filter", "gradient", "average", "pattern"]
     shares = [float(re.search(r"(\d+\.\d)%", row)[1]) for row in rows]
     assert len(shares) == 4
