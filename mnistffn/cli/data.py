@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
         "mnistffn data data/MNIST.mat",
+        "mnistffn data train-images-idx3-ubyte.gz",
         "mnistffn data digits.mat --images X --labels Y --convert data/MNIST.mat",
     )
     app.command(epilog=examples)(data)
@@ -28,7 +29,8 @@ def data(
         Path | None,
         typer.Argument(
             metavar="DATA",
-            help="File with images and labels. Default: built-in digits.",
+            help="MATLAB, NumPy, IDX or CSV file, or folder of PNG or JPEG images by class; also a "
+            "pipe. Default: built-in digits.",
             show_default=False,
         ),
     ] = None,
@@ -59,13 +61,14 @@ def data(
     from mnistffn.cli.terminal import Terminal
 
     with Terminal.of(context) as terminal:
+        from mnistffn.data.formats.source import is_pipe
         from mnistffn.run.inspect import run_inspect
 
         found = run_inspect(terminal.run, opt.take_data(context), terminal, convert)
         for name, what in _describe(found):
             terminal.show_entry(name, what)
         terminal.show(_make_table(found))
-        source = "" if data is None else f" {data}"
+        source = "" if data is None else f" {'DATA' if is_pipe(data) else data}"
         terminal.finish("data", found.summarise(), f"search{source}", f"train{source} --hidden 360,187")
 
 

@@ -2,6 +2,8 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ FOREIGN = {
 
 
 class UnknownFormatError(Exception):
-    """A file is of none of the formats that are read; the message says what it is."""
+    """A file is of none of the formats that are read, or damaged; the message says what it is."""
 
 
 def read_source(source: Source, warnings: list[str]) -> list[Variable]:
@@ -77,9 +79,6 @@ def read_source(source: Source, warnings: list[str]) -> list[Variable]:
             found += read_content(memoryview(beside.read()), beside.name, budget)
     except TooLargeError as error:
         raise DataError(_describe_size(source.path, error, source.max_size)) from error
-    except DAMAGE as error:
-        msg = f"{source} is damaged: {error}"
-        raise DataError(msg) from error
     except UnknownFormatError as error:
         msg = f"{source} is {error}"
         raise DataError(msg) from error
@@ -106,27 +105,44 @@ def read_content(content: memoryview, name: str, budget: Budget, *, is_unpacked:
     Raises
     ------
     UnknownFormatError
-        It is none of the formats that are read.
+        It is of none of the formats that are read, or damaged.
     """
     head = bytes(content[:HEADER])
+    order = _find_order(head)
     if head.startswith(GZIP) and not is_unpacked:
-        return read_content(unpack_gzip(content, budget), name, budget, is_unpacked=True)
+        with _naming("a gzip file"):
+            unpacked = unpack_gzip(content, budget)
+        return read_content(unpacked, name, budget, is_unpacked=True)
     if is_hdf5(content):
-        return read_hdf5(content, budget)
-    if (order := _find_order(head)) is not None:
-        return list(Reader(content, order, budget).read_file())
-    if is_mat4(head):
-        return list(read_mat4(content, budget))
+        with _naming("an HDF5 file"):
+            return read_hdf5(content, budget)
+    if order is not None or is_mat4(head):
+        with _naming("a MATLAB file"):
+            return list(Reader(content, order, budget).read_file() if order else read_mat4(content, budget))
     if head.startswith(NPY):
-        return [read_npy(content, name)]
+        with _naming("a NumPy file"):
+            return [read_npy(content, name)]
     if head.startswith(ZIP):
-        return read_npz(content, budget)
+        with _naming("an .npz file"):
+            return read_npz(content, budget)
     if is_idx(head):
-        return [read_idx(content, name)]
+        with _naming("an IDX file"):
+            return [read_idx(content, name)]
     what = _name_format(content)
     if what is None and is_table(content):
-        return read_table(content, name, budget)
+        with _naming("a CSV file"):
+            return read_table(content, name, budget)
     raise UnknownFormatError(what or "a text file without a table of numbers")
+
+
+@contextmanager
+def _naming(kind: str) -> Iterator[None]:
+    """Let what is raised over a damaged file name the format that it seems to have."""
+    try:
+        yield
+    except DAMAGE as error:
+        msg = f"damaged or not {kind}: {error}"
+        raise UnknownFormatError(msg) from error
 
 
 def read_values(path: Path, variable: Variable, max_size: int) -> NDArray[Any]:
@@ -149,7 +165,15 @@ def _read_folder(source: Source, budget: Budget, warnings: list[str]) -> list[Va
         found = ", ".join(name for name, _ in files[:3]) or "nothing"
         msg = f"{source} holds neither pictures nor arrays; found {make_printable(found)}: give {KNOWN}"
         raise DataError(msg)
-    return read_arrays(arrays, budget, lambda content, name: read_content(content, name, budget))
+
+    def read(content: memoryview, name: str) -> list[Variable]:
+        try:
+            return read_content(content, Source(Path(name), 0).name, budget)
+        except UnknownFormatError as error:
+            msg = f"such a folder: {make_printable(name)} in it is {error}"
+            raise UnknownFormatError(msg) from error
+
+    return read_arrays(arrays, budget, read)
 
 
 def _find_order(head: bytes) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data import names
-from mnistffn.data.formats.damage import Budget, DamagedFileError
+from mnistffn.data.formats.damage import Budget
 from mnistffn.data.formats.picture import read_picture
 from mnistffn.data.formats.variable import Variable, hold, make_printable
 from mnistffn.data.formats.source import read_file
@@ -94,21 +94,12 @@ def read_arrays(
     files: Files, budget: Budget, read: Callable[[memoryview, str], list[Variable]]
 ) -> list[Variable]:
     """Return the arrays of a folder's files, each by the name of its file.
-
-    Raises
-    ------
-    DamagedFileError
-        One of them is damaged.
     """
     found = []
     for name, path in files:
         content = memoryview(read_file(path, budget.n_bytes))
         budget.unpack(len(content))
-        try:
-            found += read(content, name)
-        except DamagedFileError as error:
-            msg = f"{make_printable(name)}: {error}"
-            raise DamagedFileError(msg) from error
+        found += read(content, name)
     return found
 
 
@@ -131,18 +122,14 @@ def _read_all(
     for place, (name, path) in enumerate(members):
         budget.visit()
         content = read_file(path, budget.n_bytes)
-        try:
-            image = read_picture(io.BytesIO(content))
-        except DataError as error:
-            msg = f"{source}: {make_printable(name)}: {error}"
-            raise DataError(msg) from error
-        if shape is None or not place:
+        image = read_picture(io.BytesIO(content), f"{source}/{make_printable(name)}")
+        if not place:
             shape = shape or image.shape
             budget.unpack(len(members) * image.size)
             images = np.empty((len(members), *shape), np.uint8)
         if image.shape != shape:
             msg = (
-                f"{source}: {make_printable(name)} is {image.shape[0]} by {image.shape[1]} pixels, those before "  # noqa: E501
+                f"{source}/{make_printable(name)} is {image.shape[0]} by {image.shape[1]} pixels, those before "  # noqa: E501
                 f"it {shape[0]} by {shape[1]}: bring them to one size"
             )
             raise DataError(msg)

@@ -51,8 +51,13 @@ class Source:
 
     @cached_property
     def is_pipe(self) -> bool:
-        """Whether it can be read only once."""
-        return is_pipe(self.path)
+        """Whether it can be read only once, as a pipe and what was redirected into a command."""
+        return self.known_sha256 is not None or is_pipe(self.path)
+
+    @property
+    def place(self) -> str:
+        """The path that leads there from everywhere; of a pipe, its name."""
+        return str(self.path.absolute() if self.is_pipe else self.path.resolve())
 
     @property
     def name(self) -> str:
@@ -162,13 +167,10 @@ class Source:
         return sorted(found)
 
 
-def open_source(path: Path, max_size: int) -> Source:
-    """Return the place that a path leads to."""
-    return Source(path, max_size)
-
-
 def is_pipe(path: Path) -> bool:
     """Return whether a path leads to what can be read only once."""
+    if str(path).startswith(DEVICES):
+        return True
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
