@@ -65,7 +65,8 @@ class Source:
         if str(self.path).startswith(DEVICES):
             return "data"
         name = re.sub(r"\.gz$", "", self.path.name)
-        return re.sub(r"\.\w{1,5}$", "", name) or "data"
+        name = re.sub(r"[.-]idx\d-u?byte$|\.\w{1,5}$", "", name)
+        return name.replace(".", "-") or "data"
 
     @cached_property
     def sha256(self) -> str:
