@@ -68,7 +68,7 @@ def is_table(content: memoryview) -> bool:
     cells = _split(lines[-1], delimiter)
     if len(content) > GLANCE and len(lines) == 1:  # a line of many cells, perhaps cut
         cells = cells[:-1]
-    return 2 * sum(map(_is_number, cells)) > len(cells)
+    return 2 * sum(_is_number(cell, delimiter) for cell in cells) > len(cells)
 
 
 def decode(content: memoryview) -> str:
