@@ -27,7 +27,7 @@ WINGS = {
     "progress": set(),
     "machine": set(),
     "figures": {"matplotlib", "numpy", "PIL", "errors"},
-    "data": {"numpy", "scipy", "sklearn"} | BASE,
+    "data": {"numpy", "scipy", "sklearn", "PIL"} | BASE,
     "run": {"numpy", "data", "figures"} | BASE,
     "network": {"numpy", "torch"} | BASE,
     "training": {
