@@ -189,9 +189,7 @@ def try_mutants(count: int, seed: int, folder: Path, kinds: list[str]) -> dict[s
             assert seconds < SLOWEST, f"{kind}: {seconds:.1f} s"
             (place / name).write_bytes(content)
         outcomes["signals of the HDF5 library"] = sum(SIGNALS.values())
-        outcomes["peak MB"] = (
-            max([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, *PEAKS]) // 1024
-        )
+        outcomes["peak MB"] = max([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, *PEAKS]) // 1024
     return told
 
 

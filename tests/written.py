@@ -59,10 +59,15 @@ def _put(group: h5py.Group, name: str, value: Any, references: h5py.Group) -> No
 
 def make_idx(values: np.ndarray) -> bytes:
     """Return bytes as an IDX file has them."""
-    return struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.astype("u1").tobytes()  # noqa: E501
+    return (
+        struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+        + values.astype("u1").tobytes()
+    )  # noqa: E501
 
 
-def write_csv(path: Path, images: Images, labels: Labels, header: bool = True, last: bool = False) -> Path:
+def write_csv(
+    path: Path, images: Images, labels: Labels, header: bool = True, last: bool = False
+) -> Path:
     """Write a table as Kaggle has it."""
     rows = images.reshape(len(images), -1)
     table = np.column_stack([rows, labels] if last else [labels, rows])
@@ -84,7 +89,9 @@ def write_pictures(folder: Path, images: Images, labels: Labels) -> Path:
     return folder
 
 
-def _write_idx(folder: Path, images: Images, labels: Labels, packed: bool, names: tuple[str, str]) -> Path:
+def _write_idx(
+    folder: Path, images: Images, labels: Labels, packed: bool, names: tuple[str, str]
+) -> Path:
     for name, values in zip(names, (images, labels), strict=True):
         content = make_idx(values)
         place = folder / (f"{name}.gz" if packed else name)
@@ -98,7 +105,9 @@ def _write_mat(path: Path, images: Images, labels: Labels) -> Path:
 
 
 def _write_npz(path: Path, images: Images, labels: Labels) -> Path:
-    np.savez_compressed(path, x_train=images[:1500], y_train=labels[:1500], x_test=images[1500:], y_test=labels[1500:])  # noqa: E501
+    np.savez_compressed(
+        path, x_train=images[:1500], y_train=labels[:1500], x_test=images[1500:], y_test=labels[1500:]
+    )  # noqa: E501
     return path
 
 

@@ -95,9 +95,7 @@ def load_dataset(
     return read_dataset(Path(path), options)
 
 
-def read_dataset(
-    source: Path | Source, options: ReadOptions, known: Layout | None = None
-) -> Dataset:
+def read_dataset(source: Path | Source, options: ReadOptions, known: Layout | None = None) -> Dataset:
     """Read labelled images from a data file.
 
     Parameters

@@ -165,7 +165,10 @@ FOREIGN = {
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(200), "a PNG image"),
     "Octave": (b"# Created by Octave 6.1\n# name: X\n", "Octave's text format"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(200), "damaged or not an HDF5 file"),
-    "v7.3": (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(600), "MATLAB 7.3 file without its HDF5 part"),
+    "v7.3": (
+        b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(600),
+        "MATLAB 7.3 file without its HDF5 part",
+    ),
     "IDX": (b"\x00\x00\x08\x03" + bytes(200), "damaged or not an IDX file"),
     "npz": (b"PK\x03\x04" + bytes(200), "damaged or not an .npz file"),
     "gzip": (b"\x1f\x8b" + bytes(200), "damaged or not a gzip file"),

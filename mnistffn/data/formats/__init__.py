@@ -90,7 +90,9 @@ def read_source(source: Source, warnings: list[str]) -> list[Variable]:
     return found
 
 
-def read_content(content: memoryview, name: str, budget: Budget, *, is_unpacked: bool = False) -> list[Variable]:
+def read_content(
+    content: memoryview, name: str, budget: Budget, *, is_unpacked: bool = False
+) -> list[Variable]:
     """Return the variables that the bytes of a file hold, in whatever format.
 
     Parameters
@@ -118,7 +120,9 @@ def read_content(content: memoryview, name: str, budget: Budget, *, is_unpacked:
             return read_hdf5(content, budget)
     if order is not None or is_mat4(head):
         with _naming("a MATLAB file"):
-            return list(Reader(content, order, budget).read_file() if order else read_mat4(content, budget))
+            return list(
+                Reader(content, order, budget).read_file() if order else read_mat4(content, budget)
+            )
     if head.startswith(NPY):
         with _naming("a NumPy file"):
             return [read_npy(content, name)]

@@ -22,9 +22,7 @@ SHOWN = 3
 Files = Sequence[tuple[str, Any]]
 
 
-def read_pictures(
-    source: str, files: Files, budget: Budget, warnings: list[str]
-) -> list[Variable]:
+def read_pictures(source: str, files: Files, budget: Budget, warnings: list[str]) -> list[Variable]:
     """Return images and labels of a folder of pictures, for every part that it has.
 
     A picture's class is the folder that it lies in; folders above may be named after parts, as in
@@ -93,8 +91,7 @@ def list_arrays(files: Files) -> list[tuple[str, Any]]:
 def read_arrays(
     files: Files, budget: Budget, read: Callable[[memoryview, str], list[Variable]]
 ) -> list[Variable]:
-    """Return the arrays of a folder's files, each by the name of its file.
-    """
+    """Return the arrays of a folder's files, each by the name of its file."""
     found = []
     for name, path in files:
         content = memoryview(read_file(path, budget.n_bytes))

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache, partial
 from math import prod
 from pathlib import Path
@@ -48,7 +49,9 @@ def read_hdf5(content: bytes, budget: Budget) -> list[Variable]:
     head, blob = ask(content, budget.n_bytes)
     budget.unpack(len(blob))
     tree = _Tree(content, blob, budget)
-    return [part for node in head["variables"] for part in tree.make(node, make_printable(node["name"]))]
+    return [
+        part for node in head["variables"] for part in tree.make(node, make_printable(node["name"]))
+    ]
 
 
 def ask(content: bytes, allowed: int, path: str | None = None) -> tuple[Node, memoryview]:
@@ -63,22 +66,27 @@ def ask(content: bytes, allowed: int, path: str | None = None) -> tuple[Node, me
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        try:
+        with suppress(BrokenPipeError):  # it tells by its end
             child.stdin.write(content)
             child.stdin.close()
-        except BrokenPipeError:  # it tells by its end
-            pass
         try:
             return take_answer(child.stdout, allowed)
         except DamagedFileError as error:
+            if str(error):
+                raise
+            child.stdout.close()
+            msg = f"the HDF5 library {_name_end(child)}"
+            raise DamagedFileError(msg) from error
+        finally:
             child.kill()
-            if (code := child.wait()) < 0 and not str(error):
-                msg = f"the HDF5 library fails on it ({Signals(-code).name})"
-                raise DamagedFileError(msg) from error
-            if not str(error):
-                msg = "the HDF5 library cannot read it"
-                raise DamagedFileError(msg) from error
-            raise
+
+
+def _name_end(child: subprocess.Popen[bytes]) -> str:
+    """Return how a child has ended that did not answer."""
+    with suppress(subprocess.TimeoutExpired):
+        if (code := child.wait(timeout=5)) < 0:
+            return f"fails on it ({Signals(-code).name})"
+    return "cannot read it"
 
 
 def take_answer(stream: IO[bytes], allowed: int) -> tuple[Node, memoryview]:

@@ -80,7 +80,9 @@ class Walker:
             msg = "cells and groups that hold themselves, or are nested too deep"
             raise Damaged(msg)
         self.above.append(address)
-        node = self.describe_group(item) if isinstance(item, h5py.Group) else self.describe_dataset(item)
+        node = (
+            self.describe_group(item) if isinstance(item, h5py.Group) else self.describe_dataset(item)
+        )
         self.above.pop()
         return node
 

@@ -140,7 +140,9 @@ def _find_form(lines: Sequence[str]) -> Form:
         if len(header) != len(second):
             msg = f"the header has {len(header)} cells, and the line after it {len(second)}"
             raise DamagedFileError(msg)
-    texts = tuple(k for k, cell in enumerate(second) if cell.strip() and not _is_number(cell, delimiter))
+    texts = tuple(
+        k for k, cell in enumerate(second) if cell.strip() and not _is_number(cell, delimiter)
+    )
     if len(texts) > MOST_TEXTS:
         msg = f"{len(texts)} of the {len(second)} columns are no numbers, such as {second[texts[0]][:SHOWN]!r}"  # noqa: E501
         raise DamagedFileError(make_printable(msg))
@@ -193,7 +195,10 @@ def _read_chunk(chunk: list[tuple[int, str]], form: Form) -> tuple[NDArray[Any],
         values = values.astype(np.uint8)
     if not form.texts:
         return values, np.empty((len(values), 0), "U1")
-    words = [[cells[k].strip() for k in form.texts] for cells in (_split(line, form.delimiter) for line in lines)]  # noqa: E501
+    words = [
+        [cells[k].strip() for k in form.texts]
+        for cells in (_split(line, form.delimiter) for line in lines)
+    ]  # noqa: E501
     return values, np.array(words)
 
 
@@ -214,14 +219,16 @@ def _find_bad_cell(chunk: list[tuple[int, str]], form: Form) -> str | None:
         for column, cell in enumerate(_split(line, form.delimiter)):
             if column in form.texts or _is_number(cell, form.delimiter):
                 continue
-            what = f"is {make_printable(cell[:SHOWN])!r}, which is no number" if cell.strip() else "is empty"
+            what = (
+                f"is {make_printable(cell[:SHOWN])!r}, which is no number"
+                if cell.strip()
+                else "is empty"
+            )
             return f"line {number}, {form.name(column)} {what}"
     return None
 
 
-def _name_columns(
-    numbers: NDArray[Any], words: NDArray[Any], name: str, form: Form
-) -> list[Variable]:
+def _name_columns(numbers: NDArray[Any], words: NDArray[Any], name: str, form: Form) -> list[Variable]:
     """Return columns as variables: those whose names differ in their numbers as one, in that order."""
     texts = [
         hold(form.header[k] if form.header else f"column{k + 1}", words[:, place], "text")

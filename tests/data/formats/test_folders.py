@@ -134,7 +134,10 @@ def test_links_that_lead_back_are_not_followed(folder: Path) -> None:
 
 def test_a_folder_of_idx_files_has_their_parts(tmp_path: Path) -> None:
     for part, rows in {"train": slice(1200), "t10k": slice(1200, None)}.items():
-        for name, values in (("images-idx3", DIGITS.images[rows]), ("labels-idx1", DIGITS.labels[rows])):
+        for name, values in (
+            ("images-idx3", DIGITS.images[rows]),
+            ("labels-idx1", DIGITS.labels[rows]),
+        ):
             (tmp_path / f"{part}-{name}-ubyte").write_bytes(make_idx(values))
             (tmp_path / f"{part}-{name}-ubyte.gz").write_bytes(gzip.compress(make_idx(values)))
     found = load_dataset(tmp_path)

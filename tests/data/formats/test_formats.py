@@ -56,4 +56,8 @@ def pipe(path: Path, through: Path) -> Path:
 
 @pytest.mark.parametrize("kind", ["v7", "v7.3", "npz", "CSV, gz, no header"])
 def test_a_pipe_is_read_as_a_file_is(tmp_path: Path, kind: str) -> None:
-    check(pipe(FORMATS[kind](tmp_path, DIGITS.images, DIGITS.labels), tmp_path / "p"), DIGITS.images, DIGITS.labels)  # noqa: E501
+    check(
+        pipe(FORMATS[kind](tmp_path, DIGITS.images, DIGITS.labels), tmp_path / "p"),
+        DIGITS.images,
+        DIGITS.labels,
+    )  # noqa: E501
