@@ -1,7 +1,7 @@
 """Damaged data files: bytes changed at random, in the file or in what it packs.
 
-``python tests/mutants.py 2000 0 HDF5 npz`` reads so many of each of these formats, or of all, and prints
-what became of them.
+``python tests/mutants.py 2000 0 HDF5 npz`` reads so many of each of these formats, or of all, and
+prints what became of them.
 """
 
 import gzip
@@ -15,7 +15,6 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 

@@ -16,7 +16,7 @@ Images, Labels = np.ndarray, np.ndarray
 
 
 def write_v73(path: Path, content: dict[str, Any]) -> Path:
-    """Write a MATLAB file of version 7.3 as MATLAB does: arrays, words, structs (dict) and cells (list)."""
+    """Write a MATLAB file of version 7.3 as MATLAB does; a dict is a struct, a list a cell."""
     with h5py.File(path, "w", userblock_size=512) as file:
         references = file.create_group("#refs#")
         for name, value in content.items():
@@ -62,7 +62,7 @@ def make_idx(values: np.ndarray) -> bytes:
     return (
         struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
         + values.astype("u1").tobytes()
-    )  # noqa: E501
+    )
 
 
 def write_csv(
@@ -72,8 +72,8 @@ def write_csv(
     rows = images.reshape(len(images), -1)
     table = np.column_stack([rows, labels] if last else [labels, rows])
     names = [f"pixel{k}" for k in range(rows.shape[1])]
-    file = gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w", newline="")
-    with file:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "wt", newline="") as file:
         writer = csv.writer(file)
         if header:
             writer.writerow([*names, "label"] if last else ["label", *names])
@@ -107,7 +107,7 @@ def _write_mat(path: Path, images: Images, labels: Labels) -> Path:
 def _write_npz(path: Path, images: Images, labels: Labels) -> Path:
     np.savez_compressed(
         path, x_train=images[:1500], y_train=labels[:1500], x_test=images[1500:], y_test=labels[1500:]
-    )  # noqa: E501
+    )
     return path
 
 
@@ -140,7 +140,7 @@ FORMATS: dict[str, Callable[[Path, Images, Labels], Path]] = {
     "v7.3, a struct of (h, w, n)": lambda f, x, y: write_v73(
         f / "d.mat", {"data": {"images": np.moveaxis(x, 0, 2), "labels": y.astype(np.uint8)[None]}, "note": "text"}  # noqa: E501
     ),
-    "v7.3, cells": lambda f, x, y: write_v73(f / "d.mat", {"I": list(x), "T": [str(label) for label in y]}),
+    "v7.3, cells": lambda f, x, y: write_v73(f / "d.mat", {"I": list(x), "T": list(map(str, y))}),
     "HDF5": lambda f, x, y: _write_h5(f / "usps.h5", x, y),
     "npz": lambda f, x, y: _write_npz(f / "mnist.npz", x, y),
     "npy with labels beside": _write_npys,

@@ -67,7 +67,8 @@ def load_dataset(
     Parameters
     ----------
     path : str or path-like, optional
-        A MATLAB, NumPy, IDX or CSV file, or a folder of pictures by class. Without it, scikit-learn's built-in 8 by 8 digits are returned.
+        A MATLAB, NumPy, IDX or CSV file, or a folder of pictures by class. Without it, scikit-learn's
+        built-in 8 by 8 digits are returned.
     images, labels, orientation, polarity, labels_mean, image_shape, max_size
         See :class:`ReadOptions`.
 

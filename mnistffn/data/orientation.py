@@ -176,7 +176,8 @@ class Settler:
             if best.tells and best.beats(own):
                 self.warnings.append(
                     f"the images of {self.source} look {best.orientation} "
-                    f"({_compare(best, own, own.orientation)}): --orientation {best.orientation} turns them"
+                    f"({_compare(best, own, own.orientation)}): --orientation {best.orientation} "
+                    f"turns them"
                 )
 
     def _settle_by_shape(self, known: str | None) -> tuple[str, str]:

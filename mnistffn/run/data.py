@@ -15,8 +15,8 @@ from mnistffn.data import (
     builtin_digits,
     read_dataset,
 )
-from mnistffn.data.formats.source import Source, is_pipe
 from mnistffn.data.cache import read_cache, read_layout, write_cache
+from mnistffn.data.formats.source import Source, is_pipe
 from mnistffn.data.repeats import count_shared, hash_images
 from mnistffn.data.split import SplitKind, split_dataset
 from mnistffn.errors import DataError, RunDirectoryError

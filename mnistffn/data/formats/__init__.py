@@ -16,10 +16,10 @@ from mnistffn.data.formats.hdf5 import is_hdf5, read_hdf5
 from mnistffn.data.formats.idx import is_idx, read_idx
 from mnistffn.data.formats.mat4 import is_mat4, read_mat4
 from mnistffn.data.formats.mat5 import HEADER, Reader
+from mnistffn.data.formats.source import Source
 from mnistffn.data.formats.table import UTF16, is_table, read_table
 from mnistffn.data.formats.unpack import GZIP, unpack_gzip
 from mnistffn.data.formats.variable import Variable, make_printable
-from mnistffn.data.formats.source import Source
 from mnistffn.errors import DataError
 
 MAX_SIZE = 1_000_000_000

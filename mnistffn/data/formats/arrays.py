@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from math import prod
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -96,7 +96,7 @@ def _make(file: IO[bytes], size: int, name: str, load: Any) -> Variable:
     if size - start != prod(shape) * dtype.itemsize:
         msg = f"{name}: {size - start} bytes for {prod(shape)} values of {dtype.itemsize} bytes"
         raise DamagedFileError(msg)
-    order = "F" if is_fortran else "C"
+    order: Literal["F", "C"] = "F" if is_fortran else "C"
 
     def load_values() -> NDArray[Any]:
         values = np.frombuffer(load(size)[start:], dtype).reshape(shape or (1,), order=order)
@@ -109,13 +109,13 @@ def _make(file: IO[bytes], size: int, name: str, load: Any) -> Variable:
 
 
 def _as_plain(values: NDArray[Any]) -> NDArray[Any]:
-    """Return numbers in the computer's own byte order and in a type that MATLAB has, text as strings."""
+    """Return numbers in the own byte order and in a type that MATLAB has, text as strings."""
     if values.dtype.kind in "US":
         words = values.ravel().tolist()
         texts = [word if isinstance(word, str) else word.decode("utf-8", "replace") for word in words]
         return np.array([make_printable(text) for text in texts] or [""])
     if values.dtype.kind == "b":
-        return (values.view(np.uint8) != 0).view(np.uint8)
+        return np.asarray(values.view(np.uint8) != 0).view(np.uint8)
     plain = {"f2": "f4", "f16": "f8"}.get(values.dtype.str[1:], values.dtype.str[1:])
     return values.astype(f"={plain}", copy=False)
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mnistffn.data import names
 from mnistffn.data.formats.damage import Budget
 from mnistffn.data.formats.picture import read_picture
-from mnistffn.data.formats.variable import Variable, hold, make_printable
 from mnistffn.data.formats.source import read_file
+from mnistffn.data.formats.variable import Variable, hold, make_printable
 from mnistffn.errors import DataError
 
 PICTURES = {".png", ".jpg", ".jpeg"}
@@ -118,18 +118,16 @@ def _read_all(
     images: NDArray[np.uint8] = np.empty((0, 0, 0), np.uint8)
     for place, (name, path) in enumerate(members):
         budget.visit()
-        content = read_file(path, budget.n_bytes)
-        image = read_picture(io.BytesIO(content), f"{source}/{make_printable(name)}")
+        shown = f"{source}/{make_printable(name)}"
+        image = read_picture(io.BytesIO(read_file(path, budget.n_bytes)), shown)
+        shape = image.shape if shape is None else shape
+        if image.shape != shape:
+            found, before = (f"{height} by {width}" for height, width in (image.shape, shape))
+            msg = f"{shown} is {found} pixels, those before it {before}: bring them to one size"
+            raise DataError(msg)
         if not place:
-            shape = shape or image.shape
             budget.unpack(len(members) * image.size)
             images = np.empty((len(members), *shape), np.uint8)
-        if image.shape != shape:
-            msg = (
-                f"{source}/{make_printable(name)} is {image.shape[0]} by {image.shape[1]} pixels, those before "  # noqa: E501
-                f"it {shape[0]} by {shape[1]}: bring them to one size"
-            )
-            raise DataError(msg)
         images[place] = image
     return images, shape
 

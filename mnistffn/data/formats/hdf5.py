@@ -1,7 +1,7 @@
 """HDF5 files: what MATLAB has written since version 7.3, and others.
 
-A process of its own reads them (:mod:`mnistffn.data.formats.hdf5child`): the HDF5 library ends the process on
-some damaged files, loops on others, and reserves whatever memory they claim.
+A process of its own reads them (:mod:`mnistffn.data.formats.hdf5child`), whose time and memory are
+bounded: the HDF5 library may end the process on a damaged file, loop, or reserve whatever memory it claims.
 """
 
 import json
@@ -29,13 +29,13 @@ LONGEST_HEAD = 1 << 28
 Node = dict[str, Any]
 
 
-def is_hdf5(content: bytes | memoryview) -> bool:
+def is_hdf5(content: memoryview) -> bool:
     """Return whether the bytes are those of an HDF5 file."""
     return any(content[place : place + 8] == SIGNATURE for place in PLACES)
 
 
-def read_hdf5(content: bytes, budget: Budget) -> list[Variable]:
-    """Return the variables of an HDF5 file, those inside of groups, structs and cells with the way to them.
+def read_hdf5(content: memoryview, budget: Budget) -> list[Variable]:
+    """Return the variables of an HDF5 file, those inside of groups and cells with the way to them.
 
     Axes are in MATLAB's order where the file says that MATLAB wrote them, or else as they are stored.
 
@@ -54,7 +54,7 @@ def read_hdf5(content: bytes, budget: Budget) -> list[Variable]:
     ]
 
 
-def ask(content: bytes, allowed: int, path: str | None = None) -> tuple[Node, memoryview]:
+def ask(content: memoryview, allowed: int, path: str | None = None) -> tuple[Node, memoryview]:
     """Let a child list the variables of a file, or read the one at a path."""
     arguments = [str(allowed), *([] if path is None else [path])]
     with subprocess.Popen(
@@ -120,7 +120,7 @@ def take_answer(stream: IO[bytes], allowed: int) -> tuple[Node, memoryview]:
 class _Tree:
     """Turns what the child tells into variables."""
 
-    def __init__(self, content: bytes, blob: memoryview, budget: Budget) -> None:
+    def __init__(self, content: memoryview, blob: memoryview, budget: Budget) -> None:
         self.content, self.blob, self.budget = content, blob, budget
 
     def make(self, node: Node, name: str) -> list[Variable]:
@@ -162,7 +162,7 @@ class _Tree:
     ) -> NDArray[Any]:
         """Return a sparse matrix, stored by columns, as a full one."""
         n_rows, n_columns = shape
-        rows, counts = rows.astype(np.int64), np.diff(ends.astype(np.int64))
+        rows, counts = rows.astype(np.int64), np.diff(ends.astype(np.int64)).astype(np.int64)
         fits = len(values) == len(rows) == counts.sum() and counts.min(initial=0) >= 0
         if not fits or n_rows < 0 or (len(rows) and not 0 <= rows.min() <= rows.max() < n_rows):
             msg = "a sparse matrix whose rows do not fit"

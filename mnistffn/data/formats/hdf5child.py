@@ -1,4 +1,4 @@
-"""What reads HDF5 files: a process of its own, for the HDF5 library ends the process on some damaged ones.
+"""What reads HDF5 files: a process of its own, for the HDF5 library may end it on damaged ones.
 
 It is run as a script and imports nothing of the package. The file comes on standard input; the answer
 goes to standard output: the length of a JSON object, the object, and the numbers that it speaks of.
@@ -130,7 +130,7 @@ class Walker:
         """Return what has no elements: MATLAB keeps its shape in their place."""
         if kind == "char":
             return {"kind": "text", "words": []}
-        if kind not in CLASSES or prod(shape):
+        if kind not in CLASSES or all(shape):
             return {"kind": "cell", "shape": [0, 0], "items": []}
         shape = [int(length) for length in shape]
         return {"kind": "numbers", "shape": shape, "dtype": kind, "values": self.send(np.empty(0))}
@@ -224,12 +224,12 @@ def bound(n_bytes: int, allowed: int) -> None:
     """Bound the processor time and the memory of this process by what a whole file would take."""
     seconds = 4 + 2 * n_bytes // 10**6 + allowed // 10**8
     memory = MEMORY + 3 * n_bytes + 3 * allowed
-    limits = {"RLIMIT_CPU": seconds, "RLIMIT_AS": memory, "RLIMIT_CORE": 0}
-    for name, limit in limits.items():
+    wanted = {"RLIMIT_CPU": seconds, "RLIMIT_AS": memory, "RLIMIT_CORE": 0}
+    for name, most in wanted.items():
         try:
             which = getattr(resource, name)
             hardest = resource.getrlimit(which)[1]
-            limit = limit if hardest == resource.RLIM_INFINITY else min(limit, hardest)
+            limit = most if hardest == resource.RLIM_INFINITY else min(most, hardest)
             resource.setrlimit(which, (limit, hardest))
         except (AttributeError, ValueError, OSError):  # not on this system
             continue

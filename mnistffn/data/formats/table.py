@@ -191,14 +191,14 @@ def _read_chunk(chunk: list[tuple[int, str]], form: Form) -> tuple[NDArray[Any],
             problem = str(error)
     else:
         raise DamagedFileError(_find_bad_cell(chunk, form) or make_printable(problem))
-    if values.dtype.kind == "i" and values.size and 0 <= values.min() and values.max() <= 255:
+    if values.dtype.kind == "i" and values.size and values.min() >= 0 and values.max() <= 255:
         values = values.astype(np.uint8)
     if not form.texts:
         return values, np.empty((len(values), 0), "U1")
     words = [
         [cells[k].strip() for k in form.texts]
         for cells in (_split(line, form.delimiter) for line in lines)
-    ]  # noqa: E501
+    ]
     return values, np.array(words)
 
 
@@ -246,7 +246,7 @@ def _name_columns(numbers: NDArray[Any], words: NDArray[Any], name: str, form: F
     if len(pixels) >= FEWEST:  # pixels with names of their own
         groups = {key: places for key, places in groups.items() if places[0] not in pixels}
         groups["pixels"] = pixels
-    found = []
+    found: list[Variable] = []
     for pattern, places in groups.items():
         label = header[places[0]] if len(places) == 1 else pattern.replace("#", "").strip(" ._-")
         taken = {variable.name for variable in found}

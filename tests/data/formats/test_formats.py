@@ -2,7 +2,6 @@
 
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,4 +59,4 @@ def test_a_pipe_is_read_as_a_file_is(tmp_path: Path, kind: str) -> None:
         pipe(FORMATS[kind](tmp_path, DIGITS.images, DIGITS.labels), tmp_path / "p"),
         DIGITS.images,
         DIGITS.labels,
-    )  # noqa: E501
+    )
