@@ -1,7 +1,7 @@
 """HDF5 files: what MATLAB has written since version 7.3, and others.
 
-A process of its own reads them (:mod:`mnistffn.data.formats.hdf5child`), whose time and memory are
-bounded: the HDF5 library may end the process on a damaged file, loop, or reserve whatever memory it claims.
+A process of its own reads them (:mod:`~mnistffn.data.formats.hdf5child`), its time and memory bounded:
+the HDF5 library may end the process on a damaged file, loop, or reserve whatever memory it claims.
 """
 
 import json
