@@ -127,6 +127,8 @@ def _write_h5(path: Path, images: Images, labels: Labels) -> Path:
         for part, rows in (("train", slice(1500)), ("test", slice(1500, None))):
             file[f"{part}/data"] = images[rows].reshape(-1, images[0].size) / np.float32(255)
             file[f"{part}/target"] = labels[rows]
+        file["version"] = 1.0
+        file["nothing"] = h5py.Empty("f8")
     return path
 
 

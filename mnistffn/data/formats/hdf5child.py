@@ -107,7 +107,9 @@ class Walker:
         dtype = dataset.dtype
         if h5py.check_ref_dtype(dtype) is h5py.Reference:
             return self.describe_cell(dataset)
-        shape = list(dataset.shape or ())
+        if dataset.shape is None:
+            return {"kind": "object", "shape": []}
+        shape = list(dataset.shape) or [1]
         if "MATLAB_empty" in dataset.attrs and np.any(dataset.attrs["MATLAB_empty"]):
             return self.describe_empty(kind, self.read(dataset).ravel().tolist())
         if is_matlab and kind == "char":
