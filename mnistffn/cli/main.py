@@ -12,7 +12,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from mnistffn.cli import data, evaluate, explain, fields, maximize, search, train
+from mnistffn.cli import (
+    compare,
+    data,
+    evaluate,
+    explain,
+    export,
+    fields,
+    maximize,
+    search,
+    train,
+)
 from mnistffn.cli.signals import Stopped, end
 from mnistffn.errors import MnistffnError
 
@@ -80,7 +90,12 @@ def callback(
 ) -> None:
     """Tune, train, test and look inside a feed-forward network on MNIST-like images.
 
-    The commands share a run directory: search, then train, then evaluate, fields, maximize and explain.
+    <<<<<<< HEAD
+        The commands share a run directory: first search, then train, then the others in any order.
+    =======
+        The commands share a run directory: search, then train, then evaluate, fields, maximize and explain.
+        Then compare several of them.
+    >>>>>>> compare
     """
 
 
@@ -91,3 +106,5 @@ evaluate.register(app)
 fields.register(app)
 maximize.register(app)
 explain.register(app)
+compare.register(app)
+export.register(app)

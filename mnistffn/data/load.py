@@ -16,10 +16,12 @@ from mnistffn.data.formats.variable import Variable
 from mnistffn.data.images import read_images
 from mnistffn.data.labels import LabelsMean, clean_labels, name_classes
 from mnistffn.data.layout import Finder
-from mnistffn.data.orientation import Orientation, Settler, apply_meaning, check_parts, turn
+from mnistffn.data.orientation import BOTH, Orientation, Settler, apply_meaning, check_parts, turn
 from mnistffn.data.pixels import Polarity
 from mnistffn.data.unused import list_unused
 from mnistffn.errors import DataError
+
+ORIENTATION = "orientation"  # variable that says how the pixels lie
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,12 @@ def read_dataset(source: Path | Source, options: ReadOptions, known: Layout | No
     raw = [pair.raw_labels for pair in pairs]
     labels = clean_labels(str(path), raw)
     named = None if options.labels_mean != "auto" else name_classes(labels, variables, read)
+    told = _find_orientation(variables, read) if options.orientation == "auto" else None
+    asked = told or options.orientation
     images = read_images(
         str(path),
         pairs,
-        orientation=options.orientation,
+        orientation=asked,
         polarity=options.polarity,
         image_shape=options.image_shape,
         is_named=options.images is not None,
@@ -143,13 +147,14 @@ def read_dataset(source: Path | Source, options: ReadOptions, known: Layout | No
     meaning, why_meaning = "as-is", f"named by {named.variable}" if named else ""
     if not named:
         meaning, why_meaning = settler.settle_meaning(options.labels_mean, meanings)
-    orientation, why_orientation = settler.settle_orientation(options.orientation, meaning, images.form)
+    orientation, why_orientation = settler.settle_orientation(asked, meaning, images.form)
+    taken = {ORIENTATION if told else "", named.variable if named else ""}
     layout = Layout(
         images=", ".join(dict.fromkeys(pair.images for pair in pairs)),
         labels=", ".join(dict.fromkeys(pair.labels for pair in pairs)),
         value_range=str(images.scale),
         orientation=orientation,
-        evidence=why_orientation,
+        evidence="the file says so" if told else why_orientation,
         form=images.form,
         scale=(float(images.scale.low), float(images.scale.high)),
         scale_evidence=images.scale.reason,
@@ -157,7 +162,7 @@ def read_dataset(source: Path | Source, options: ReadOptions, known: Layout | No
         polarity_evidence=images.polarity_evidence,
         labels_mean=meaning,
         labels_evidence=why_meaning,
-        unused=list_unused([v for v in variables if not named or v.name != named.variable], pairs),
+        unused=list_unused([v for v in variables if v.name not in taken], pairs),
         warnings=(*warnings, *left_out, *images.warnings, *settler.warnings),
     )
     groups = _find_groups(str(path), variables, read, options.groups, len(labels))
@@ -169,6 +174,14 @@ def read_dataset(source: Path | Source, options: ReadOptions, known: Layout | No
     upright = turn(images.values, orientation)
     labels = named.labels if named else apply_meaning(labels, meaning)
     return Dataset(upright, labels, str(path), source.sha256, layout, parts, groups)
+
+
+def _find_orientation(variables: Sequence[Variable], read: Any) -> Orientation | None:
+    """Return how a file itself says that its pixels lie, as those do that this program writes."""
+    for variable in variables:
+        if variable.name == ORIENTATION and variable.kind == "text" and variable.size == 1:
+            return next((name for name in BOTH if name == read(variable)[0]), None)
+    return None
 
 
 def _find_groups(

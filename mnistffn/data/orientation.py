@@ -13,7 +13,7 @@ from mnistffn.data.pixels import draw_rows
 from mnistffn.errors import DataError
 
 Orientation = Literal["auto", "row-major", "column-major"]
-BOTH = ("row-major", "column-major")
+BOTH: tuple[Literal["row-major", "column-major"], ...] = ("row-major", "column-major")
 ENOUGH_IMAGES, ENOUGH_CLASSES = 100, 5  # to contradict what the run has settled
 MIRRORED = 1.3  # times as many images: slant alone makes a mirrored 0 or 1 look better, by a tenth
 SEVERAL = 10  # classes whose shapes may tell which way up they lie
