@@ -29,7 +29,7 @@ WINGS = {
     "progress": set(),
     "machine": set(),
     "figures": {"matplotlib", "numpy", "PIL", "errors"},
-    "data": {"numpy", "scipy", "sklearn", "pooch", "requests"} | BASE,
+    "data": {"numpy", "scipy", "sklearn", "h5py", "PIL", "pooch", "requests"} | BASE,
     "run": {"numpy", "data", "figures"} | BASE,
     "network": {"numpy", "torch"} | BASE,
     "training": {

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
         "mnistffn data --download mnist",
+        "mnistffn data train-images-idx3-ubyte.gz",
         "mnistffn data digits.mat --images X --labels Y --convert data/MNIST.mat",
     )
     app.command(epilog=examples)(data)
@@ -35,8 +36,9 @@ def data(
         Path | None,
         typer.Argument(
             metavar="DATA",
-            help="File with images and labels. Default: built-in digits; with --download "
-            "data/MNIST.mat and so on, which is then written.",
+            help="MATLAB, NumPy, IDX or CSV file, or folder of PNG or JPEG images by class; also a "
+            "pipe. Default: built-in digits; with --download data/MNIST.mat and so on, which is then "
+            "written.",
             show_default=False,
         ),
     ] = None,
@@ -96,6 +98,7 @@ def data(
     from mnistffn.cli.terminal import Terminal
 
     with Terminal.of(context) as terminal:
+        from mnistffn.data.formats.source import is_pipe
         from mnistffn.run.inspect import run_inspect
 
         fetched = _read_download(download, part, mirror)
@@ -103,7 +106,8 @@ def data(
         for name, what in _describe(found):
             terminal.show_entry(name, what)
         terminal.show(_make_table(found))
-        source = "" if found.dataset.is_builtin else f" {found.dataset.source}"
+        told = found.dataset.source
+        source = "" if found.dataset.is_builtin else f" {'DATA' if is_pipe(Path(told)) else told}"
         terminal.finish("data", found.summarise(), f"search{source}", f"train{source} --hidden 360,187")
 
 
