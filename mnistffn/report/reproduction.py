@@ -111,9 +111,10 @@ def spell_training(options: Mapping[str, Any], data: DataRecord | None) -> str |
 
 
 def _spell_option(name: str, value: Any) -> list[str]:
-    option = PARAMETERS[name].option or f"--{name.replace('_', '-')}"
+    spelled = PARAMETERS[name].option or f"--{name.replace('_', '-')}"
+    option, _, off = spelled.partition("/")
     if isinstance(value, bool):
-        return [option if value else option.replace("--", "--no-", 1)]
+        return [option if value else off or option.replace("--", "--no-", 1)]
     if isinstance(value, list):
         return [option, ",".join(map(str, value))]
     return [option, repr(value) if isinstance(value, float) else str(value)]

@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_the_page_is_whole_in_itself_and_can_be_read_by_everybody(full: Path) ->
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(later - before <= 1 for before, later in zip(levels, levels[1:], strict=False))
+    assert all(later - before <= 1 for before, later in pairwise(levels))
     assert page.find("html")[0]["lang"] == "en"
     n_boxes = sum(a.get("class") in ("scroll", "picture") and a.get("tabindex") == "0"
                   for a in page.find("div"))  # fmt: skip
@@ -261,7 +262,7 @@ def test_nothing_that_is_told_becomes_markup(full: Path) -> None:
 
 def test_the_training_command_line_trains_the_same_network(tmp_path: Path, digits_mat: Path) -> None:
     given = ("--hidden", "9,7", "--recipe", "robust", "--epochs", 2, "--patience", 2, "--lr", "0.0123",
-             "--no-augment", "--seed", 5, "--test-size", "0.2", "--orientation", "column-major")  # fmt: skip
+             "--no-augment", "--seed", 5, "--test-size", 0.2, "--orientation", "row-major")  # fmt: skip
     first, second = tmp_path / "it's", tmp_path / "again"
     assert invoke("train", digits_mat, *given, "-r", first, "-q").exit_code == 0
     page = report(first)
