@@ -46,9 +46,10 @@ def tell_others(source: Source) -> Section | None:
     for name, stage in source.manifest.stages.items():
         if name.partition("-")[0] in KNOWN:
             continue
-        blocks += [Heading(f"other-{len(blocks)}", stage.command), *source.warn(name)]
-        for file in stage.outputs:
-            if file.endswith(".png"):
-                told = f"Picture {file}, drawn by mnistffn {stage.command}."
-                blocks += source.show(name, file, told, file)
+        pictures = [file for file in stage.outputs if file.endswith(".png")]
+        if pictures:
+            blocks += [Heading(f"other-{len(blocks)}", stage.command), *source.warn(name)]
+        for file in pictures:
+            told = f"Picture {file}, drawn by mnistffn {stage.command}."
+            blocks += source.show(name, file, told, file)
     return Section("others", "Other results", blocks) if blocks else None

@@ -21,19 +21,21 @@ def tell_reproduction(source: Source) -> Section | None:
     if not stages:
         return None
     in_order = sorted(stages.items(), key=lambda stage: stage[1].started)
-    commands = [(f"mnistffn {spell_command(source, *stage)}", stage[1].ended) for stage in in_order]
+    commands = [
+        (f"mnistffn {spell_command(source, *stage)}", _spell_time(stage[1].ended)) for stage in in_order
+    ]
     rows = [
         [
             name,
             *(spell_option(stage.options.get(key)) for key in ("seed", "threads", "device")),
-            stage.started,
-            stage.ended,
+            _spell_time(stage.started),
+            _spell_time(stage.ended),
         ]
         for name, stage in in_order
     ]
-    columns = ["stage", "seed", "threads", "device", "started (UTC)", "ended (UTC)"]
+    columns = ["stage", "seed", "threads", "device", "began", "ended"]
     blocks: list[Block] = [
-        Text("The commands in the order in which they ended, each with the time:"),
+        Text("The commands in the order in which they began, each with the time at which it ended:"),
         Commands(commands),
         *_tell_seed(source.manifest.data, stages.get("train")),
         Table("When, where and with which seed", columns, rows),
@@ -45,6 +47,11 @@ def tell_reproduction(source: Source) -> Section | None:
         if options and name.partition("-")[0] in ("search", "train", "evaluate", "attack"):
             blocks.append(Facts(options, f"All options of {name}"))
     return Section("reproduction", "Reproduction", blocks)
+
+
+def _spell_time(iso: str) -> str:
+    """Return a time of run.json, which is UTC, as a person reads it."""
+    return iso.replace("T", " ", 1).replace("+00:00", " UTC")
 
 
 def _tell_seed(data: DataRecord | None, train: StageRecord | None) -> list[Block]:

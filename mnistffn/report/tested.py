@@ -19,6 +19,7 @@ from mnistffn.report.results import list_sizes, spell_layers
 from mnistffn.report.source import Source
 
 Content = Mapping[str, Any]
+NORMS = {"linf": "L∞", "l2": "L2"}
 
 
 def tell_summary(source: Source) -> Section | None:
@@ -45,7 +46,7 @@ def _list_tiles(found: Content) -> list[tuple[str, str, str]]:
 
 def _list_attack_tiles(found: Content) -> list[tuple[str, str, str]]:
     row = found["accuracies"][-1]
-    strength = f"{found['norm']}, strength {row['strength']:g}"
+    strength = f"PGD, {NORMS[found['norm']]}, strength {row['strength']:g}"
     return [(spell(row["accuracy"]), "accuracy under attack", strength)]
 
 
@@ -237,7 +238,7 @@ def _tell_attack(found: Content) -> list[Block]:
     tried = "one random start" if starts == 1 else f"the worst of {starts} random starts"
     about = (
         f"Projected gradient descent, {found['n_steps']} steps, {tried}, on {found['n']:,} images; "
-        f"changes are measured in {found['norm']}, pixels in [0, 1]."
+        f"changes are measured in {NORMS[found['norm']]}, pixels in [0, 1]."
     )
     rows = [
         [f"{row['strength']:g}", spell(row["accuracy"]), spell_interval(row["interval"])]
