@@ -21,6 +21,7 @@ from mnistffn.cli import (
     fields,
     maximize,
     search,
+    status,
     train,
 )
 from mnistffn.cli.signals import Stopped, end
@@ -67,7 +68,7 @@ def _report(message: str, code: int) -> int:
 
 app = typer.Typer(
     cls=CommandGroup,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -83,6 +84,7 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def callback(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
@@ -92,6 +94,8 @@ def callback(
 
     The commands share a run directory: first search, then train, then the others in any order.
     """
+    if context.invoked_subcommand is None:
+        status.show_pipeline()
 
 
 data.register(app)
@@ -103,3 +107,4 @@ maximize.register(app)
 explain.register(app)
 compare.register(app)
 export.register(app)
+status.register(app)

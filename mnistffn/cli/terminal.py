@@ -163,12 +163,16 @@ class Terminal(Progress):
 
 
 def make_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str | None = None,
+    *,
+    n_left: int = 0,
 ) -> Table:
-    """Return a table with numbers to the right."""
+    """Return a table with numbers to the right, and the first ``n_left`` columns to the left."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < n_left else "right")
     for row in rows:
         table.add_row(*row)
     return table
