@@ -3,10 +3,13 @@
 Nothing here imports torch before a command runs, so that ``--help`` answers at once.
 """
 
+import codecs
 import gc
+import io
 import os
 import sys
 import traceback
+import unicodedata
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -27,15 +30,23 @@ from mnistffn.cli import (
 from mnistffn.cli.signals import Stopped, end
 from mnistffn.errors import MnistffnError
 
+PLAIN = {"±": "+-", "–": "-", "—": "-", "−": "-", "→": "->", "×": "x", "…": "...", "’": "'"}  # noqa: RUF001
+
 
 class CommandGroup(TyperGroup):
     """Turns every error into one line on stderr and an exit code."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command line and exit with its code."""
+        codecs.register_error("readable", _spell_in_ascii)
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:  # closed by the shell
                 setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            if isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+                stream.reconfigure(errors="readable")
+        if not {"FORCE_COLOR", "PY_COLORS"} & os.environ.keys():
+            # Typer's help would take the log of a GitHub action for a terminal.
+            os.environ.pop("GITHUB_ACTIONS", None)
         try:
             code = super().main(*args, **extra | {"standalone_mode": False})
         except MnistffnError as error:
@@ -56,6 +67,16 @@ class CommandGroup(TyperGroup):
             code = _report(f"unexpected {message}", MnistffnError.exit_code)
         gc.freeze()  # the last collection would look through all of torch: 0.2 s
         end(code or 0)
+
+
+def _spell_in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Return something readable for what a terminal's encoding does not have."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    for character, plain in PLAIN.items():
+        text = text.replace(character, plain)
+    known = unicodedata.normalize("NFKD", text).encode("ascii", "replace")
+    return known.decode(), error.end
 
 
 def _report(message: str, code: int) -> int:
