@@ -132,7 +132,7 @@ def draw_differences(
     if not rows:
         return draw_sentence("All networks read the same images right")
     labels = [f"{_wrap(right)}\nright,\n{_wrap(wrong)}\nwrong: {n:,}" for right, wrong, n in rows]
-    heading = "Images that one network reads right and another does not,\nthe clearest cases first"
+    heading = "Images that one network reads right and another does not\nthe clearest cases first"
     if left_out:
         heading += f"; {left_out} pairs with fewer such images are left out"
     tiles = Tiles(images, n_columns, titles, captions, labels)
