@@ -25,8 +25,8 @@ def report(
 ) -> None:
     """Put everything that the run directory holds on one page, report.html.
 
-    The page is a single file that needs no network. It computes nothing: what is not there yet is left
-    out, and the page names the command that would add it.
+    The page is a single file that needs no network. It computes nothing. What is
+    not there yet is left out, and the page names the command that would add it.
     """
     from mnistffn.cli.terminal import Terminal
 

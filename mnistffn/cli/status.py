@@ -24,6 +24,7 @@ PIPELINE = {
     "maximize": "makes images that excite them most",
     "compare": "tells whether one network is better than another",
     "export": "writes the network for other programs",
+    "report": "puts everything of a run on one page",
 }
 
 

@@ -44,7 +44,7 @@ def tell_reproduction(source: Source) -> Section | None:
     ]
     for name, stage in in_order:
         options = [(key, spell_option(value)) for key, value in stage.options.items()]
-        if options and name.partition("-")[0] in ("search", "train", "evaluate", "attack"):
+        if options and name.partition("-")[0] in ("search", "evaluate", "attack"):
             blocks.append(Facts(options, f"All options of {name}"))
     return Section("reproduction", "Reproduction", blocks)
 
