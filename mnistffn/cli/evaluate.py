@@ -95,7 +95,7 @@ def evaluate(
         terminal.show(_make_table(result.metrics))
         if result.robustness is not None:
             terminal.show(_describe_robustness(result.robustness))
-        terminal.finish(result.stages, result.summarise(), "fields", "maximize")
+        terminal.finish(result.stages, result.summarise(), "explain", "fields", "maximize")
     if fail_under is not None and result.metrics.accuracy < fail_under:
         msg = f"accuracy {result.metrics.accuracy:.4f} is under {fail_under}"
         raise GateError(msg)

@@ -15,9 +15,9 @@ from mnistffn.explanation.choice import Reading
 from mnistffn.explanation.pixels import attribute_pixels
 from mnistffn.explanation.training import TrainingMeasures, activate, correlate, measure_training
 from mnistffn.explanation.units import UnitEvidence, pick, trace_units
-from mnistffn.inside.fieldmaps import SMALLEST_LIT_PART, average_images
+from mnistffn.inside.fieldmaps import SMALLEST_PART, average_images
 from mnistffn.inside.layer import OpenLayer
-from mnistffn.inside.realimages import find_lit
+from mnistffn.inside.realimages import find_varying
 from mnistffn.inside.unitstats import MOST_IMAGES, find_preferred, finite_or_none
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.network.tensors import as_float, as_tensor
@@ -40,8 +40,8 @@ class Explainer:
         By the image's index: its row in ``measures.distances``.
     patterns : mapping of (int, int) to ndarray of shape (pixels,), float32 in [0, 1]
         By layer and unit: the image that the unit's pattern stands for. The output's are all there.
-    lit : ndarray of shape (pixels,), bool
-        Pixels that at least a thousandth of the training images light.
+    varying : ndarray of shape (pixels,), bool
+        Pixels that vary in at least a thousandth of the training images.
     """
 
     opened: OpenLayer
@@ -49,7 +49,7 @@ class Explainer:
     measures: TrainingMeasures
     rows: dict[int, int]
     patterns: dict[tuple[int, int], NDArray[np.float32]]
-    lit: NDArray[np.bool_]
+    varying: NDArray[np.bool_]
 
     @classmethod
     def of(cls, opened: OpenLayer, readings: Sequence[Reading]) -> "Explainer":
@@ -78,7 +78,7 @@ class Explainer:
             measure_training(layers, X, targets, images),
             {reading.index: row for row, reading in enumerate(readings)},
             patterns,
-            find_lit(X[:MOST_IMAGES], SMALLEST_LIT_PART).numpy(),
+            find_varying(X[:MOST_IMAGES], SMALLEST_PART)[0].numpy(),
         )
 
     def explain(
@@ -194,7 +194,7 @@ class Explainer:
         """Return how well every class's pattern image fits, and how the image departs from its own."""
         layer, n_classes = len(self.opened.layers), len(self.opened.classes)
         patterns = np.stack([self.patterns[layer, unit] for unit in range(n_classes)])
-        agreement = correlate(image[self.lit], patterns[:, self.lit])
+        agreement = correlate(image[self.varying], patterns[:, self.varying])
         arrays = {"class_patterns": patterns, "departure": image - patterns[reading.label]}
         return arrays, {"agreement": [finite_or_none(value) for value in agreement]}
 

@@ -21,7 +21,8 @@ SORTS: Mapping[str, str] = {
     "selectivity": "",
     "on": "how often",
     "outgoing": "strongest weight",
-    "ablation": "what accuracy loses",
+    "effect": "of silencing it on the predictions",
+    "ablation": "what accuracy loses by that: mostly noise",
 } | dict.fromkeys(KINDS, "")
 
 
@@ -38,7 +39,7 @@ class FieldsOptions:
     kinds : tuple of {"filter", "gradient", "average", "pattern"}
     sort : str or None
         Order of the units, one of :data:`SORTS`; a kind stands for its R². None for that in which they
-        are named, or by ``ablation`` where ``top`` is given.
+        are named, or where ``top`` is given by ``effect``, in the output layer by ``ablation``.
     top : int or None
         Only so many of the units, the first ones in this order.
     """

@@ -1,7 +1,7 @@
 """Scorecards: what is to be thought of a maximizing image."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,13 @@ from torch.nn.functional import pad
 from mnistffn.inside.ascent import LEAK, Climbed, Parameterisation
 from mnistffn.inside.layer import OpenLayer
 from mnistffn.inside.objectives import Objective, Targets
-from mnistffn.inside.realimages import Responses
+from mnistffn.inside.realimages import RealImages, Responses
 from mnistffn.inside.unitstats import finite_or_none
 from mnistffn.network.network import propagate
 
 NEIGHBOURS = 5
 REFERENCES = 500  # held-out images whose distances to the training images are compared with
 STUCK = 1.0  # standard deviation of the training images' pre-activations above their mean
-SATURATED = 1e-6  # slope of the sigmoid: a step of Adam no longer changes a pixel
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,7 @@ def score_images(
     parameterisation: Parameterisation,
     responses: Responses,
     climbed: Climbed,
+    real: RealImages,
 ) -> list[Score]:
     """Judge maximizing images.
 
@@ -103,13 +103,16 @@ def score_images(
     opened : OpenLayer
     targets : Targets
     objective : Objective
-        Along the targets' directions.
+        Along the targets' directions; holds the frame.
     parameterisation : Parameterisation
     responses : Responses
         Of the targets to the training images.
     climbed : Climbed
+        Without the frame.
+    real : RealImages
+        What gives the frame.
     """
-    flat, data = climbed.images.flatten(1), opened.run_data
+    flat, data = (climbed.images + real.frame).flatten(1), opened.run_data
     nearest = NearestImages.of(
         flat.numpy(), data.X_train, data.y_train, data.dataset.flat[data.split.test]
     )
@@ -121,7 +124,7 @@ def score_images(
     own = opened.layers[opened.layer - 1]
     can_die = not opened.is_output and own.activation != "tanh"
     mortal = [can_die and unit is not None for unit in targets.units]
-    problems = find_problems(objective, parameterisation, climbed.free, responses, mortal)
+    problems = find_problems(objective, parameterisation, real.varying, climbed.free, responses, mortal)
     agreement = measure_agreement(climbed.restarts).tolist()
     scores = []
     for row, (name, unit) in enumerate(zip(targets.names, targets.units, strict=True)):
@@ -148,7 +151,20 @@ def score_images(
                 problem=problems[row],
             )
         )
-    return scores
+    return [_check_reading(score, opened) for score in scores]
+
+
+def _check_reading(score: Score, opened: OpenLayer) -> Score:
+    """Return the score of a class with a problem where its image is taken for another class."""
+    if score.problem or score.unit is None or not opened.is_output:
+        return score
+    label = opened.classes[score.unit]
+    if score.predicted != label:
+        return replace(score, problem=f"misread: the network takes it for {score.predicted}")
+    if score.neighbours_predicted != label:
+        neighbours = score.neighbours_predicted
+        return replace(score, problem=f"doubtful: most of its neighbours are {neighbours}")
+    return score
 
 
 @dataclass(frozen=True)
@@ -250,6 +266,7 @@ def shift(images: Tensor, down: int, right: int) -> Tensor:
 def find_problems(
     objective: Objective,
     parameterisation: Parameterisation,
+    varying: Tensor,
     free: Tensor,
     responses: Responses,
     mortal: Sequence[bool],
@@ -260,6 +277,8 @@ def find_problems(
     ----------
     objective : Objective
     parameterisation : Parameterisation
+    varying : Tensor of shape (height, width), bool
+        The pixels that may be changed.
     free : Tensor of shape (n, height, width)
         The free numbers that were reached.
     responses : Responses
@@ -270,13 +289,12 @@ def find_problems(
     images = parameterisation.render(free).detach().requires_grad_()
     values = objective(images, LEAK)
     (gradient,) = torch.autograd.grad(values.sum(), images)
-    reachable = parameterisation.slope(torch.zeros_like(free)) > 0
-    blocked = (gradient * reachable).flatten(1).norm(dim=1) == 0
-    saturated = parameterisation.slope(free).flatten(1).amax(dim=1) < SATURATED
+    blocked = (gradient * varying).flatten(1).norm(dim=1) == 0
+    saturated = parameterisation.is_stuck(free).flatten(1).all(dim=1)
     problems: list[str | None] = []
     for row, value in enumerate(values):
         if blocked[row]:
-            problems.append("no gradient: no pixel that may be lit moves it")
+            problems.append("no gradient: no pixel that may change moves it")
         elif saturated[row]:
             problems.append("saturated: every pixel is at a bound, where the gradient is lost")
         elif mortal[row] and responses.highest[row] <= 0:

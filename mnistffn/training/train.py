@@ -155,7 +155,8 @@ def run_train(
         stage.write_csv("history.csv", Epoch._fields, [_row(e) for e in classifier.history_])
         stage.write_figure("curves.png", draw_curves, _columns(classifier), classifier.best_epoch_)
         if distortion := classifier.make_distortion():
-            before, after = _distort_some(distortion, dataset.flat[rows[:SHOWN]], seed)
+            some = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]  # of all classes, if they are in order
+            before, after = _distort_some(distortion, dataset.flat[some], seed)
             stage.write_figure("augmented.png", draw_augmented, before, after)
     checkpoint.remove()  # all is in its place
     return TrainResult(classifier, recipe, parameters, run_data.record.n_trained_on)

@@ -221,7 +221,7 @@ def test_bad_data_give_one_line_and_code_4(
         (("maximize", "--objective", "4-44"), 2, "no unit 44"),
         (("maximize", "--card"), 2, "--card needs --units"),
         (("maximize", "--card", "--units", "3", "--animate"), 2, "--card needs --units"),
-        (("maximize", "--lit", "0.9999"), 2, "lit=0.9999: no pixel is lit in so large a part"),
+        (("maximize", "--varying", "0.9999"), 2, "varying=0.9999: no pixel varies in so large a part"),
         (("maximize", "--lr", "1e300"), 2, "lr=1e+300 must be above 0 and at most 1,000,000"),
         (("maximize", "--restarts", "1000000000"), 2, "must be from 1 to 1000"),
         (("maximize", "--jitter", "9" * 23), 2, "must be from 0 to 1,000,000"),
@@ -541,7 +541,7 @@ def test_one_kind_can_be_drawn_alone(trained_run: Path) -> None:
     result = invoke("fields", "-r", trained_run, "--kind", "pattern", "--kind", "filter", "-q")
     assert result.stdout.splitlines()[1].split()[-2:] == ["pattern", "filter"]
     with np.load(trained_run / "fields-layer3.npz") as arrays:
-        assert set(arrays) == {"units", "lit", "pattern", "pattern_image", "filter"}
+        assert set(arrays) == {"units", "varying", "pattern", "pattern_image", "filter"}
 
 
 def test_objectives_cards_and_animations_are_written_and_named(trained_run: Path) -> None:

@@ -53,7 +53,8 @@ def maximized(n: int, side: int = 28) -> Figure:
 def describe(unit: int, kinds=KINDS) -> dict[str, object]:
     return {
         "name": str(unit), "prefers": [9, 8, 7, 6, 5], "on": 0.999, "dead": False, "selectivity": 0.55,
-        "ablation": -0.1234, "outgoing": [("359", -12.34), ("9", 1.5)], "unit": unit,
+        "ablation": -0.1234, "ablation_se": 0.0123, "effect": 1e-4,
+        "outgoing": [("359", -12.34), ("9", 1.5)], "unit": unit,
         "class_means": list(range(10)), "r2": dict.fromkeys(kinds, -0.004) | {"pattern": None},
     }  # fmt: skip
 
@@ -62,14 +63,14 @@ def fields(n: int, side: int = 28, kinds=KINDS) -> Figure:
     images = {kind: generator.normal(size=(n, side, side)).astype(np.float32) for kind in kinds}
     if "pattern" in kinds:
         images["pattern_image"] = generator.random((n, side, side), np.float32)
-    lit = generator.random((side, side)) > 0.2
+    varying = generator.random((side, side)) > 0.2
     units = [describe(unit, kinds) for unit in range(n)]
-    return draw_fields(images, lit, units, "Receptive fields, layer 1 of 784-360-10")
+    return draw_fields(images, varying, units, "Receptive fields, layer 1 of 784-360-10")
 
 
 def card(*, is_output: bool = False, n_classes: int = 10) -> Figure:
     arrays = {kind: generator.normal(size=(28, 28)).astype(np.float32) for kind in KINDS}
-    arrays |= {"lit": np.ones((28, 28)), "maximizing": generator.random((28, 28), np.float32)}
+    arrays |= {"varying": np.ones((28, 28)), "maximizing": generator.random((28, 28), np.float32)}
     arrays |= {name: generator.random((8, 28, 28), np.float32) for name in ("most_real", "least_real")}
     content = describe(17) | {"class_means": range(n_classes), "prefers": list(range(n_classes))[::-1]}
     content |= {"classes": list(range(n_classes)), "score": SCORE | {"problem": PROBLEM}}
@@ -146,7 +147,7 @@ def curves(n: int = 50) -> Figure:
     falling = np.exp(-np.arange(n) / 10) + 0.01
     history = {"train_loss": falling, "valid_loss": falling + 0.02, "valid_accuracy": 1 - falling / 3}
     history |= {"attack_accuracy": 0.95 - falling / 3, "pgd_accuracy": 0.9 - falling / 2}
-    history["epoch"] = np.arange(n) + 1
+    history |= {"epoch": np.arange(n) + 1, "lr": falling / 100}
     return draw_curves(history, min(30, n))
 
 
@@ -399,10 +400,12 @@ def pixels(figure: Figure) -> np.ndarray:
     return imread(buffer)[..., :3]
 
 
-def draw_field(field: np.ndarray, lit: np.ndarray | None = None) -> np.ndarray:
+def draw_field(field: np.ndarray, varying: np.ndarray | None = None) -> np.ndarray:
     everywhere = np.ones(field.shape[1:], bool)
     unit = describe(0, ("filter",)) | {"r2": {"filter": 1.0}}
-    shown = draw_fields({"filter": field}, everywhere if lit is None else lit, [unit] * len(field), "")
+    shown = draw_fields(
+        {"filter": field}, everywhere if varying is None else varying, [unit] * len(field), ""
+    )
     return pixels(shown)
 
 
@@ -419,15 +422,44 @@ def test_fields_are_drawn_upright_with_blue_below_and_red_above_zero() -> None:
 
 
 def test_pixels_that_are_never_lit_are_grey() -> None:
-    lit = np.ones((8, 8), bool)
-    lit[6:] = False
-    grey = np.isclose(draw_field(np.zeros((1, 8, 8), np.float32), lit), 224 / 255, atol=0.002).all(
+    varying = np.ones((8, 8), bool)
+    varying[6:] = False
+    grey = np.isclose(draw_field(np.zeros((1, 8, 8), np.float32), varying), 224 / 255, atol=0.002).all(
         axis=2
     )
     some, all_lit = grey.sum(), np.isclose(draw_field(np.zeros((1, 8, 8), np.float32)), 224 / 255).sum()
     assert some > 1000 > all_lit
     height, width = (np.sum(grey.sum(axis=axis) > 20) for axis in (1, 0))
     assert height == pytest.approx(width / 4, abs=2), "two rows of eight"
+
+
+def test_equal_kinds_are_drawn_once_and_pattern_images_in_white_ink() -> None:
+    field = generator.normal(size=(2, 8, 8)).astype(np.float32)
+    image = np.zeros((2, 8, 8), np.float32)
+    image[:, 2] = 1
+    units = [describe(unit, ("filter", "gradient", "pattern")) for unit in range(2)]
+    kinds = {"filter": field, "gradient": field, "pattern": -field, "pattern_image": image}
+    figure = draw_fields(kinds, np.ones((8, 8), bool), units, "")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert len([text for text in texts if text.startswith("filter = gradient")]) == 1
+    assert not [text for text in texts if text.startswith("gradient")]
+    page = pixels(figure)
+    black, white = (page[..., :].max(axis=2) < 0.02), (page[..., :].min(axis=2) > 0.98)
+    assert black.sum() > 20_000
+    assert white.any()
+    apart = draw_fields(kinds | {"gradient": 2 * field}, np.ones((8, 8), bool), units, "")
+    assert [text for text in apart.axes[0].texts if text.get_text().startswith("gradient")]
+
+
+def test_a_maximizing_image_with_a_problem_stands_out() -> None:
+    image = np.zeros((2, 8, 8), np.float32)
+    scores = [SCORE | {"objective": str(n), "problem": (None, PROBLEM)[n]} for n in range(2)]
+    axes = draw_maximized({"maximizing": image}, scores, "").axes[0]
+    [frame] = axes.patches
+    assert frame.get_x() > 0, "the second is framed"
+    red = [text.get_text() for text in axes.texts if text.get_color() == "tab:red"]
+    assert len(red) == 1
+    assert red[0].startswith("not reached")
 
 
 def test_maximizing_images_are_drawn_upright() -> None:
