@@ -40,12 +40,13 @@ WINGS = {
     "explanation": {
         "numpy", "torch", "evaluation", "inside", "training", "network", "run", "data", "figures",
     } | BASE,
+    "prediction": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
     "search": {
         "machine", "distributed",
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "machine", "search", "explanation", "evaluation", "inside", "training",
+        "typer", "rich", "machine", "search", "prediction", "explanation", "evaluation", "inside", "training",
         "network", "run", "data",
     } | BASE,
 }  # fmt: skip

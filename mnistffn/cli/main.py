@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from mnistffn.cli import data, evaluate, explain, fields, maximize, search, train
+from mnistffn.cli import data, evaluate, explain, fields, maximize, predict, search, train
 from mnistffn.cli.signals import Stopped, end
 from mnistffn.errors import MnistffnError
 
@@ -81,6 +81,7 @@ def callback(
     """Tune, train, test and look inside a feed-forward network on MNIST-like images.
 
     The commands share a run directory: search, then train, then evaluate, fields, maximize and explain.
+    predict reads pictures of your own.
     """
 
 
@@ -91,3 +92,4 @@ evaluate.register(app)
 fields.register(app)
 maximize.register(app)
 explain.register(app)
+predict.register(app)
