@@ -10,7 +10,7 @@ from mnistffn.data.pixels import draw_rows
 from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.run.data import RunData
 
-REFERENCES, HELD_OUT = 4000, 4000  # images
+REFERENCES, HELD_OUT = 2000, 4000  # images
 USUAL = 0.999  # part of the held-out images that are no further away than what is not unusual
 FEWEST = 100  # held-out images
 
