@@ -13,8 +13,9 @@ CLOSE = 0.05  # pixels
 def lay_out(ink: NDArray[np.bool_], frame: Frame) -> NDArray[np.uint8]:
     """Draw a shape as the images of a data set are drawn, MNIST's by LeCun and others (1998).
 
-    Strokes that are thinner or thicker than those of nearly all images of the data set are made as
-    thick as the thinnest or the thickest of them. Then the shape is brought into the data set's box,
+    Strokes that are thinner or thicker than those of most images of the data set are made as thick as
+    the thinnest or the thickest of these; and so that there is as much ink, where all images have
+    about as much. Then the shape is brought into the data set's box,
     in proportion unless it is narrower or wider than nearly all images are, every pixel the mean of
     what it covers, and moved by whole pixels to where the data set has its centre.
 
@@ -36,16 +37,22 @@ def lay_out(ink: NDArray[np.bool_], frame: Frame) -> NDArray[np.uint8]:
     depth -= np.sign(depth) / 2
     limit = float(depth.max()) / 2
     change, image = 0.0, _draw(padded, frame)
-    thin, thick = frame.thickness
+    scale = max(frame.box[0] / ink.shape[0], frame.box[1] / ink.shape[1])
     for _ in range(ROUNDS):
-        thickness = measure_thickness(image)
-        missing = float(np.clip(thickness, thin, thick)) - thickness
+        missing = _find_missing(image, frame)
         if abs(missing) < CLOSE:
             break
-        scale = max(frame.box[0] / ink.shape[0], frame.box[1] / ink.shape[1])
         change = float(np.clip(change + missing / 2 / scale, -limit, pad - 1))
         image = _draw(depth > -change, frame)
     return image
+
+
+def _find_missing(image: NDArray[np.uint8], frame: Frame) -> float:
+    """Return by how many pixels strokes are too thin, below 0 if too thick."""
+    thickness = measure_thickness(image.astype(np.float32))
+    ink = float(image.sum()) / frame.peak
+    wanted = float(np.clip(ink, *frame.ink)) / ink * thickness
+    return float(np.clip(wanted, *frame.thickness)) - thickness
 
 
 def _draw(ink: NDArray[np.bool_], frame: Frame) -> NDArray[np.uint8]:

@@ -94,8 +94,9 @@ def find_shape(picture: NDArray[np.uint8], polarity: Polarity = "auto") -> Shape
         (right - left) * fine_scale,
     )
     edge = 1.5 * scale
-    touches = min(box[0], box[1]) < edge or box[0] + box[2] > height - edge or box[1] + box[3] > width - edge
-    return Shape(fine[top:bottom, left:right], box, len(shapes), found, bool(touches))
+    beyond = box[0] + box[2] - height, box[1] + box[3] - width
+    touches = min(box[:2]) < edge or max(beyond) > -edge
+    return Shape(fine[top:bottom, left:right], box, len(shapes), found, touches)
 
 
 def find_polarity(picture: NDArray[np.uint8]) -> str:
@@ -113,18 +114,18 @@ def find_polarity(picture: NDArray[np.uint8]) -> str:
     return "bright" if (inner**3).sum() > 0 else "dark"
 
 
-def measure_contrast(page: NDArray[np.float32]) -> NDArray[np.float32]:
+def measure_contrast(page: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return by which part every pixel of a page with dark ink is darker than its paper."""
     from scipy import ndimage  # takes a tenth of a second
 
     smooth = ndimage.gaussian_filter(page, 1.2)
     reach = max(3, round(WIDEST_STROKE * min(page.shape)))
     paper = ndimage.gaussian_filter(ndimage.grey_closing(smooth, (reach, reach)), reach / 8)
-    contrast: NDArray[np.float32] = (paper - smooth) / np.maximum(paper, 0.1)
-    return contrast - np.median(contrast)
+    contrast = (paper - smooth) / np.maximum(paper, 0.1)
+    return np.asarray(contrast - np.median(contrast))
 
 
-def _separate(contrast: NDArray[np.float32]) -> list[NDArray[np.bool_]]:
+def _separate(contrast: NDArray[np.floating]) -> list[NDArray[np.bool_]]:
     """Return the shapes that ink draws, the largest first."""
     from scipy import ndimage
 
@@ -194,7 +195,7 @@ def _keep(ink: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> NDArray[np.bool_
     return np.asarray(kept[pieces])
 
 
-def _resize(picture: NDArray[np.uint8], side: int) -> tuple[NDArray[np.float32], float]:
+def _resize(picture: NDArray[np.uint8], side: int) -> tuple[NDArray[np.floating], float]:
     """Return a picture in [0, 1] with so many pixels on its longer side, and the old pixels of each."""
     height, width = picture.shape
     scale = max(height, width) / side
