@@ -92,7 +92,9 @@ def _smooth(points: np.ndarray) -> np.ndarray:
     t = np.linspace(0, 1, 80)[:, None]
     pieces = []
     for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        cubic = 2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+        cubic = (
+            2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+        )
         pieces.append(cubic / 2)
     return np.concatenate(pieces)
 
@@ -121,7 +123,9 @@ def photograph(ink: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     side = np.cos(angle) * x + np.sin(angle) * y
     light = generator.uniform(0.55, 0.97) * (1 + generator.uniform(0, 0.7) * side)
     if generator.random() < 0.3:  # a soft shadow
-        light *= 1 - generator.uniform(0.1, 0.4) / (1 + np.exp((side - generator.uniform(-0.4, 0.4)) * 25))
+        light *= 1 - generator.uniform(0.1, 0.4) / (
+            1 + np.exp((side - generator.uniform(-0.4, 0.4)) * 25)
+        )
     ink_level = generator.uniform(0.05, 0.55)  # of the light that ink gives back: marker to pencil
     picture = light * (1 - sheet * (1 - ink_level))
     if generator.random() < 0.2:  # the table shows at an edge

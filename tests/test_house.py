@@ -46,8 +46,8 @@ WINGS = {
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "machine", "search", "prediction", "explanation", "evaluation", "inside", "training",
-        "network", "run", "data",
+        "typer", "rich", "machine", "search", "prediction", "explanation", "evaluation", "inside",
+        "training", "network", "run", "data",
     } | BASE,
 }  # fmt: skip
 

@@ -40,7 +40,9 @@ def predict(
     ] = False,
     polarity: Annotated[
         opt.Polarity,
-        typer.Option(metavar="HOW", help="Ink of the pictures: bright, dark, or auto: the smaller part."),
+        typer.Option(
+            metavar="HOW", help="Ink of the pictures: bright, dark, or auto: the smaller part."
+        ),
     ] = "auto",
     data: Annotated[
         Path | None,

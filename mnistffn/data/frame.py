@@ -1,4 +1,4 @@
-"""How the images of a data set lie in their frames, so that another image can be laid there as they are."""
+"""How the images of a data set lie in their frames, so that another can be laid there alike."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Frame:
     shape : (int, int)
         Height and width of an image.
     box : (int, int)
-        Height and width of the smallest box that holds the ink of nearly every image: 20 by 20 in MNIST.
+        Height and width of a box that holds the ink of nearly every image: 20 by 20 in MNIST.
     aspects : (float, float)
         Width over height of the ink, from narrow to wide images.
     centring : {"mass", "box"}
@@ -108,8 +108,6 @@ def measure_thickness(image: NDArray[np.floating]) -> float:
     return 2 * float(image.sum()) / edge if edge else 0.0
 
 
-def _find_range(
-    values: NDArray[np.floating], quantiles: tuple[float, float]
-) -> tuple[float, float]:
+def _find_range(values: NDArray[np.floating], quantiles: tuple[float, float]) -> tuple[float, float]:
     low, high = np.quantile(values, quantiles)
     return float(low), float(high)

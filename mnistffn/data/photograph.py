@@ -21,6 +21,7 @@ GAP = 0.08  # of a digit's height, that may be between its strokes
 SPECK, SHAPE = 0.02, 0.2  # of the largest shape: what is dust, and what is another shape
 SMALLEST, EDGE = 0.03, 0.05  # of the longer side of a page: a shape, and what lies along its edge
 MIDDLE = (0.2, 0.8)  # of a page, where the middle of what touches its edge must be to be a shape
+ALONG = 0.9  # of height and width of a piece, that a shadow in a corner lies along the edge
 ROUNDS = 4
 
 
@@ -74,29 +75,36 @@ def find_shape(picture: NDArray[np.uint8], polarity: Polarity = "auto") -> Shape
     shapes = _separate(contrast)
     if not shapes:
         return None
-    top, left, bottom, right = _find_box(shapes[0])
-    margin = AROUND * max(bottom - top, right - left)
-    height, width = picture.shape
-    first = max(0, int((top - margin) * scale)), max(0, int((left - margin) * scale))
-    last = min(height, int((bottom + margin) * scale) + 1), min(width, int((right + margin) * scale) + 1)
-    closer, fine_scale = _resize(picture[first[0] : last[0], first[1] : last[1]], FINE)
-    wanted = _resample(shapes[0], scale, first, fine_scale, closer.shape)
     level = float(np.median(contrast[shapes[0]]))
-    fine = measure_contrast(closer if found == "dark" else 1 - closer) > level / 2
-    fine = _keep(fine, wanted)
-    if not fine.any():
+    ink, box = _cut_out(picture, shapes[0], scale, level, is_dark=found == "dark")
+    if not ink.any():
         return None
-    top, left, bottom, right = _find_box(fine)
-    box = (
-        first[0] + top * fine_scale,
-        first[1] + left * fine_scale,
-        (bottom - top) * fine_scale,
-        (right - left) * fine_scale,
-    )
     edge = 1.5 * scale
-    beyond = box[0] + box[2] - height, box[1] + box[3] - width
+    beyond = box[0] + box[2] - picture.shape[0], box[1] + box[3] - picture.shape[1]
     touches = min(box[:2]) < edge or max(beyond) > -edge
-    return Shape(fine[top:bottom, left:right], box, len(shapes), found, touches)
+    return Shape(ink, box, len(shapes), found, touches)
+
+
+def _cut_out(
+    picture: NDArray[np.uint8], shape: NDArray[np.bool_], scale: float, level: float, *, is_dark: bool
+) -> tuple[NDArray[np.bool_], tuple[float, float, float, float]]:
+    """Return the ink of a shape that was found on a reduced page, and its box in the picture."""
+    top, left, bottom, right = _find_box(shape)
+    margin = AROUND * max(bottom - top, right - left)
+    first = max(0, int((top - margin) * scale)), max(0, int((left - margin) * scale))
+    last = int((bottom + margin) * scale) + 1, int((right + margin) * scale) + 1
+    closer, fine_scale = _resize(picture[first[0] : last[0], first[1] : last[1]], FINE)
+    wanted = _resample(shape, scale, first, fine_scale, closer.shape)
+    contrast = measure_contrast(closer if is_dark else 1 - closer)
+    found = contrast[wanted & (contrast > level / 2)]
+    strength = float(np.median(found)) if found.size else level
+    ink = _keep(contrast > strength / 2, wanted)
+    if not ink.any():
+        return ink, (0.0, 0.0, 0.0, 0.0)
+    top, left, bottom, right = _find_box(ink)
+    corner = first[0] + top * fine_scale, first[1] + left * fine_scale
+    size = (bottom - top) * fine_scale, (right - left) * fine_scale
+    return ink[top:bottom, left:right], (*corner, *size)
 
 
 def find_polarity(picture: NDArray[np.uint8]) -> str:
@@ -142,7 +150,9 @@ def _separate(contrast: NDArray[np.floating]) -> list[NDArray[np.bool_]]:
         shapes = _group(ink & ~edge)
         if shapes:
             sizes = [shape.sum() for shape in shapes]
-            return [shape for shape, size in zip(shapes, sizes, strict=True) if size >= SHAPE * sizes[0]]
+            return [
+                shape for shape, size in zip(shapes, sizes, strict=True) if size >= SHAPE * sizes[0]
+            ]
         left[ndimage.binary_dilation(ink, iterations=round(EDGE * max(ink.shape) / 2))] = 0
     return []
 
@@ -179,6 +189,8 @@ def _find_edge(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
         middle = rows.mean() / height, columns.mean() / width
         is_off = any(not MIDDLE[0] < place < MIDDLE[1] for place in middle)
         away = np.minimum.reduce([rows, height - 1 - rows, columns, width - 1 - columns])
+        reach = np.ptp(rows) + np.ptp(columns) + 2
+        is_off |= bool((away == 0).sum() > ALONG * reach)
         found[piece] = is_off or (away < strip).mean() > 0.5
     return np.asarray(found[pieces])
 

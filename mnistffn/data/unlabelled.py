@@ -51,7 +51,9 @@ def read_unlabelled(
     """
     content = read_content(path, MAX_SIZE)
     variables = read_variables(path, content, MAX_SIZE)
-    found = {variable: axis for variable in variables if (axis := _find_axis(variable, shape)) is not None}
+    found = {
+        variable: axis for variable in variables if (axis := _find_axis(variable, shape)) is not None
+    }
     if len(found) != 1:
         raise DataError(_refuse(path, variables, list(found), shape))
     [(variable, axis)] = found.items()

@@ -1,4 +1,4 @@
-"""The pictures that are to be read: from files, folders, data files without labels, and standard input."""
+"""The pictures that are to be read: from files, folders, data files and standard input."""
 
 import sys
 from collections.abc import Iterator, Sequence

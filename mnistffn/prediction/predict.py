@@ -122,7 +122,9 @@ def run_predict(
     for done, picture in enumerate(pictures):
         if len(pictures) > 1:
             progress.step(done, len(pictures), picture.name)
-        prepared += _prepare(picture, (height, width), frame, polarity, progress, alone=len(pictures) == 1)
+        prepared += _prepare(
+            picture, (height, width), frame, polarity, progress, alone=len(pictures) == 1
+        )
     if not prepared:
         msg = f"none of the {len(pictures)} pictures holds any ink"
         raise DataError(msg)
@@ -199,7 +201,9 @@ def _write(run: RunDirectory, result: PredictResult, own: RunData, is_scaled: bo
     rows = [[reading[name] for name in names] + reading["probabilities"] for reading in readings]
     reads = ["model.pt", *([METRICS] if is_scaled else [])]
     options = {"files": [reading["file"] for reading in readings], "device": "cpu"}
-    with run.stage("predict", command="predict", options=options, reads=reads, data=own.record) as stage:
+    with run.stage(
+        "predict", command="predict", options=options, reads=reads, data=own.record
+    ) as stage:
         stage.write_csv("predictions.csv", header, rows)
         shown = result.prepared[:SHOWN]
         pictures = [one.picture.pixels for one in shown]
