@@ -84,7 +84,7 @@ def _make_table(readings: Sequence[Mapping[str, Any]]) -> "Table":
             _shorten(reading["file"]),
             f"{reading['prediction']} ({reading['probability']:.2f})",
             f"{reading['next']} ({reading['next_probability']:.2f})",
-            {None: "", True: "new", False: ""}[reading["is_new"]],
+            {None: "", True: "yes", False: "no"}[reading["is_new"]],
         ]
         for reading in readings
     ]

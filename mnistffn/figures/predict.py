@@ -13,11 +13,11 @@ from mnistffn.figures.mosaic import DPI
 
 SIDE, WIDTH, GAP, MARGIN = 1.9, 8.6, 0.62, 0.35  # inches
 READ, OTHER, BOX = "tab:red", "0.7", "tab:red"
-LONGEST_NAME = 34
+LONGEST_NAME, LONGEST_CLASS, MOST_LETTERS = 30, 10, 44
 
 
 def draw_predictions(
-    pictures: Sequence[NDArray[np.uint8]],
+    pages: Sequence[tuple[NDArray[np.uint8], tuple[int, int]]],
     images: Sequence[NDArray[np.uint8]],
     readings: Sequence[Mapping[str, Any]],
     classes: Sequence[Any],
@@ -26,19 +26,19 @@ def draw_predictions(
 
     Parameters
     ----------
-    pictures : sequence of ndarray of shape (height, width), uint8
+    pages : sequence of (ndarray of shape (a, b), uint8, (int, int))
+        Pictures, reduced, and the height and width that they had.
     images : sequence of ndarray of shape (height, width), uint8
         Ink bright.
     readings : sequence of mapping
         ``file``, ``prediction``, ``probability``, ``probabilities``, ``box`` and ``is_new`` of each.
     classes : sequence of label
     """
-    height = len(pictures) * (SIDE + GAP) + MARGIN
+    height = len(pages) * (SIDE + GAP) + MARGIN
     figure = Figure((WIDTH, height), dpi=DPI)
-    for row, (picture, image, reading) in enumerate(zip(pictures, images, readings, strict=True)):
-        bottom = height - (row + 1) * (SIDE + GAP)
-        place = partial(_place, figure, bottom)
-        _draw_picture(place(MARGIN, SIDE), picture, reading)
+    for row, (page, image, reading) in enumerate(zip(pages, images, readings, strict=True)):
+        place = partial(_place, figure, height - (row + 1) * (SIDE + GAP))
+        _draw_page(place(MARGIN, SIDE), *page, reading)
         _draw_image(place(MARGIN + SIDE + 0.35, SIDE), image)
         _draw_bars(place(MARGIN + 2 * SIDE + 1.0, WIDTH - 2 * SIDE - 1.3 - MARGIN), reading, classes)
     return figure
@@ -49,14 +49,14 @@ def _place(figure: Figure, bottom: float, left: float, width: float) -> Axes:
     return figure.add_axes((left / across, bottom / up, width / across, SIDE / up))
 
 
-def _draw_picture(axes: Axes, picture: NDArray[np.uint8], reading: Mapping[str, Any]) -> None:
-    step = max(1, max(picture.shape) // 600)  # more pixels than there are dots cost time only
-    height, width = picture.shape
-    extent = (0.0, float(width), float(height), 0.0)
-    axes.imshow(picture[::step, ::step], "gray", vmin=0, vmax=255, extent=extent)
+def _draw_page(
+    axes: Axes, page: NDArray[np.uint8], size: tuple[int, int], reading: Mapping[str, Any]
+) -> None:
+    extent = (0.0, float(size[1]), float(size[0]), 0.0)
+    axes.imshow(page, "gray", vmin=0, vmax=255, extent=extent)
     name = str(reading["file"])
     name = name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
-    axes.set_title(name, fontsize=8)
+    axes.set_title(name, fontsize=8, parse_math=False)
     axes.set_axis_off()
     if reading["box"] is not None:
         top, left, high, wide = reading["box"]
@@ -74,9 +74,13 @@ def _draw_bars(axes: Axes, reading: Mapping[str, Any], classes: Sequence[Any]) -
     values = reading["probabilities"]
     colors = [READ if label == reading["prediction"] else OTHER for label in classes]
     axes.bar(range(len(classes)), values, color=colors)
-    axes.set(ylim=(0, 1), xticks=range(len(classes)), xticklabels=[str(label) for label in classes])
+    widest = max(len(str(label)) for label in classes)
+    shown = range(0, len(classes), -(-len(classes) * (widest + 1) // MOST_LETTERS))
+    names = [str(classes[place])[:LONGEST_CLASS] for place in shown]
+    axes.set(ylim=(0, 1), xticks=shown, xticklabels=names, ylabel="probability")
+    axes.yaxis.label.set_fontsize(8)
     axes.tick_params(labelsize=8, length=2)
     axes.spines[["top", "right"]].set_visible(False)
-    new = "\nunlike anything in training" if reading["is_new"] else ""
-    title = f"read as {reading['prediction']}, probability {reading['probability']:.2f}{new}"
+    new = ", but unlike anything in training" if reading["is_new"] else ""
+    title = f"read as {reading['prediction']} ({reading['probability']:.2f}){new}"
     axes.set_title(title, fontsize=9, color=READ if new else "black")

@@ -1,6 +1,6 @@
 """Reading pictures of one's own by a run's network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from mnistffn.data.frame import Frame
 from mnistffn.data.pixels import Polarity
 from mnistffn.errors import DataError
 from mnistffn.network.modelfile import Model, read_model
+from mnistffn.network.seeding import seeded
 from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.prediction.novelty import Novelty
-from mnistffn.prediction.pictures import Picture, read_pictures
-from mnistffn.prediction.preparation import EmptyPageError, Prepared, prepare
+from mnistffn.prediction.pictures import Picture, list_pictures
+from mnistffn.prediction.preparation import Prepared, prepare
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
@@ -35,6 +36,8 @@ class PredictResult:
     prepared : list of Prepared
     classes : list of label
     probabilities : ndarray of shape (n, classes), float64
+    passed_over : mapping of str to str
+        Pictures that could not be read, and why.
     temperature : float or None
         What the logits were divided by; None where evaluate has found none.
     novelty : Novelty or None
@@ -44,6 +47,7 @@ class PredictResult:
     prepared: list[Prepared]
     classes: list[Any]
     probabilities: NDArray[np.float64]
+    passed_over: Mapping[str, str]
     temperature: float | None
     novelty: Novelty | None
 
@@ -55,7 +59,7 @@ class PredictResult:
             first, second = (int(place) for place in np.argsort(-probabilities, kind="stable")[:2])
             readings.append(
                 {
-                    "file": one.picture.name,
+                    "file": one.name,
                     "prediction": self.classes[first],
                     "probability": float(probabilities[first]),
                     "next": self.classes[second],
@@ -76,7 +80,7 @@ class PredictResult:
             "limit": found.limit, "n_held_out": found.n_held_out, "n_references": found.n_references
         } if found else None  # fmt: skip
         about = {"classes": self.classes, "temperature": self.temperature, "usual_distance": limits}
-        return about | {"images": self.list_readings()}
+        return about | {"images": self.list_readings(), "passed_over": dict(self.passed_over)}
 
 
 @exclusive
@@ -115,43 +119,42 @@ def run_predict(
     model = read_model(run.path / "model.pt")
     own = open_run_data(run, data, None, Progress(), may_settle=False)
     run.warn_if_stale(["model.pt"], own.record)
-    height, width = own.dataset.image_shape
-    pictures = read_pictures(paths, (height, width), own.dataset.layout, polarity)
+    shape, layout = own.dataset.image_shape, own.dataset.layout
+    pictures = list_pictures(paths, shape, layout, polarity, progress)
     frame = None if as_is else Frame.of(own.dataset.images[own.split.train])
-    prepared = []
-    for done, picture in enumerate(pictures):
-        if len(pictures) > 1:
-            progress.step(done, len(pictures), picture.name)
-        prepared += _prepare(
-            picture, (height, width), frame, polarity, progress, alone=len(pictures) == 1
-        )
-    if not prepared:
-        msg = f"none of the {len(pictures)} pictures holds any ink"
-        raise DataError(msg)
+    prepared, passed_over = _prepare(pictures, shape, frame, polarity, progress)
     temperature = _read_temperature(run)
-    result = _predict(model, own, prepared, temperature)
-    _tell(result, progress)
-    _write(run, result, own, temperature is not None)
+    with seeded(0, n_threads=1):  # little is computed: threads would wait for each other
+        result = _predict(model, own, prepared, passed_over, temperature)
+    _tell(result, shape, frame, progress)
+    _write(run, result, own)
     return result
 
 
 def _prepare(
-    picture: Picture,
+    pictures: Sequence[Picture],
     shape: tuple[int, int],
     frame: Frame | None,
     polarity: Polarity,
     progress: Progress,
-    *,
-    alone: bool,
-) -> list[Prepared]:
-    """Return the picture prepared; an empty page among others is passed over with a warning."""
-    try:
-        return [prepare(picture, shape, frame, polarity)]
-    except EmptyPageError as error:
-        if alone:
-            raise
-        progress.note(f"warning: {error}")
-        return []
+) -> tuple[list[Prepared], dict[str, str]]:
+    """Return the pictures prepared, and why others among them cannot be read."""
+    prepared: list[Prepared] = []
+    passed_over: dict[str, str] = {}
+    for done, picture in enumerate(pictures):
+        if len(pictures) > 1:
+            progress.step(done, len(pictures), picture.name)
+        try:
+            prepared.append(prepare(picture, shape, frame, polarity))
+        except DataError as error:
+            if len(pictures) == 1:
+                raise
+            progress.note(f"warning: passed over: {error}")
+            passed_over[picture.name] = str(error)
+    if not prepared:
+        msg = f"none of the {len(pictures)} pictures can be read"
+        raise DataError(msg)
+    return prepared, passed_over
 
 
 def _read_temperature(run: RunDirectory) -> float | None:
@@ -165,7 +168,11 @@ def _read_temperature(run: RunDirectory) -> float | None:
 
 
 def _predict(
-    model: Model, own: RunData, prepared: list[Prepared], temperature: float | None
+    model: Model,
+    own: RunData,
+    prepared: list[Prepared],
+    passed_over: Mapping[str, str],
+    temperature: float | None,
 ) -> PredictResult:
     images = np.stack([one.image for one in prepared])
     inputs = as_float(as_tensor(images.reshape(len(images), -1)))
@@ -173,14 +180,19 @@ def _predict(
         logits = model.network.eval()(inputs).double() / (temperature or 1)
         probabilities = logits.softmax(dim=1).numpy()
         novelty = Novelty.of(images, own)
-    return PredictResult(prepared, model.classes.tolist(), probabilities, temperature, novelty)
+    classes = model.classes.tolist()
+    return PredictResult(prepared, classes, probabilities, passed_over, temperature, novelty)
 
 
-def _tell(result: PredictResult, progress: Progress) -> None:
+def _tell(
+    result: PredictResult, shape: tuple[int, int], frame: Frame | None, progress: Progress
+) -> None:
     """Tell what makes a reading doubtful."""
     novelty = result.novelty
     for row, one in enumerate(result.prepared):
-        name = one.picture.name
+        name = one.name
+        if frame is not None and one.size == shape and one.box is not None:
+            progress.note(f"{name} has the network's size: if it is ready to be read, give --as-is")
         if one.n_shapes > 1:
             progress.note(f"warning: {name}: {one.n_shapes} separate shapes found; the largest is read")
         if one.touches:
@@ -192,22 +204,21 @@ def _tell(result: PredictResult, progress: Progress) -> None:
             )
 
 
-def _write(run: RunDirectory, result: PredictResult, own: RunData, is_scaled: bool) -> None:
+def _write(run: RunDirectory, result: PredictResult, own: RunData) -> None:
     from mnistffn.figures.predict import draw_predictions
 
     readings = result.list_readings()
     names = ("file", "prediction", "probability", "next", "next_probability", "distance", "is_new")
     header = [*names, *(f"p_{label}" for label in result.classes)]
     rows = [[reading[name] for name in names] + reading["probabilities"] for reading in readings]
-    reads = ["model.pt", *([METRICS] if is_scaled else [])]
+    reads = ["model.pt", *([] if result.temperature is None else [METRICS])]
     options = {"files": [reading["file"] for reading in readings], "device": "cpu"}
     with run.stage(
         "predict", command="predict", options=options, reads=reads, data=own.record
     ) as stage:
         stage.write_csv("predictions.csv", header, rows)
         shown = result.prepared[:SHOWN]
-        pictures = [one.picture.pixels for one in shown]
+        pages = [(one.page, one.size) for one in shown]
         images = [one.image for one in shown]
-        stage.write_figure(
-            "predictions.png", draw_predictions, pictures, images, readings[:SHOWN], result.classes
-        )
+        known = readings[:SHOWN], result.classes
+        stage.write_figure("predictions.png", draw_predictions, pages, images, *known)

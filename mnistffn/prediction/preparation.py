@@ -1,6 +1,7 @@
 """A picture as the network takes it."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,7 @@ from mnistffn.data.pixels import Polarity
 from mnistffn.errors import DataError
 from mnistffn.prediction.pictures import Picture
 
-
-class EmptyPageError(DataError):
-    """Nothing is drawn in a picture."""
+LONGEST = 300  # pixels of a page's longer side
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +22,12 @@ class Prepared:
 
     Attributes
     ----------
-    picture : Picture
+    name : str
+        The picture's.
+    page : ndarray of shape (a, b), uint8
+        The picture, reduced by leaving out rows and columns, for a page of many.
+    size : (int, int)
+        Height and width that it had.
     image : ndarray of shape (height, width), uint8
         What the network sees: ink bright.
     box : (float, float, float, float) or None
@@ -35,7 +39,9 @@ class Prepared:
         Whether it reaches the edge of the picture, so that a part of it may be missing.
     """
 
-    picture: Picture
+    name: str
+    page: NDArray[np.uint8]
+    size: tuple[int, int]
     image: NDArray[np.uint8]
     box: tuple[float, float, float, float] | None = None
     n_shapes: int = 1
@@ -60,14 +66,14 @@ def prepare(
 
     Raises
     ------
-    EmptyPageError
-        There is no ink.
     DataError
-        It is to be taken as it is, and has another size.
+        It cannot be read, there is no ink, or it is to be taken as it is and has another size.
     """
-    pixels = picture.pixels
+    pixels = picture.read()
+    step = -(-max(pixels.shape) // LONGEST)
+    made = partial(Prepared, picture.name, pixels[::step, ::step].copy(), pixels.shape)
     if picture.is_from_data:
-        return Prepared(picture, pixels)
+        return made(pixels)
     if frame is None:
         if pixels.shape != shape:
             msg = (
@@ -75,9 +81,9 @@ def prepare(
                 f"takes {shape[0]} by {shape[1]}: leave out --as-is to have it brought to that"
             )
             raise DataError(msg)
-        return Prepared(picture, 255 - pixels if polarity == "dark" else pixels)
+        return made(255 - pixels if polarity == "dark" else pixels)
     found = find_shape(pixels, polarity)
     if found is None:
         msg = f"{picture.name}: there is no ink on this page that stands out from the paper"
-        raise EmptyPageError(msg)
-    return Prepared(picture, lay_out(found.ink, frame), found.box, found.n_shapes, found.touches)
+        raise DataError(msg)
+    return made(lay_out(found.ink, frame), found.box, found.n_shapes, found.touches)
