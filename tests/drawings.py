@@ -13,6 +13,7 @@ FONTS = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif",
     "DejaVuSerif-Italic", "STIXGeneral", "STIXGeneralItalic", "cmss10", "cmr10",
 )  # fmt: skip
+LETTERS = "AEFHKMRWXY"
 SIDE = 640  # pixels of a sheet on which a digit is drawn
 
 # Strokes of every digit as points that a smooth line goes through: x to the right, y down, in [0, 1].
@@ -51,11 +52,11 @@ def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"), size)
 
 
-def print_digit(digit: int, font: str) -> np.ndarray:
-    """Return the ink of a printed digit on a square sheet, (640, 640), float in [0, 1]."""
+def print_sign(sign: str, font: str) -> np.ndarray:
+    """Return the ink of a printed digit or letter on a square sheet, (640, 640), float in [0, 1]."""
     image = Image.new("L", (SIDE, SIDE))
     place, face = (SIDE / 2, SIDE / 2), load_font(font, SIDE // 2)
-    ImageDraw.Draw(image).text(place, str(digit), fill=255, font=face, anchor="mm")
+    ImageDraw.Draw(image).text(place, sign, fill=255, font=face, anchor="mm")
     return np.asarray(image) / 255
 
 
@@ -139,12 +140,19 @@ def photograph(ink: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def make_pictures(kind: str, n: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return pictures of digits, n of each, and which they are; "printed" goes through the fonts."""
+    """Return pictures, n of each of ten signs, and which they are, 0 to 9.
+
+    Parameters
+    ----------
+    kind : {"printed", "drawn", "letters"}
+        Digits printed by all fonts in turn, digits drawn by hand, or letters printed by all fonts.
+    """
     generator = np.random.default_rng(seed)
-    digits = np.repeat(np.arange(10), n)
+    places = np.repeat(np.arange(10), n)
     pictures = []
-    for place, digit in enumerate(digits.tolist()):
-        printed = kind == "printed"
-        ink = print_digit(digit, FONTS[place % len(FONTS)]) if printed else draw_digit(digit, generator)
+    for row, place in enumerate(places.tolist()):
+        sign = (LETTERS if kind == "letters" else "0123456789")[place]
+        font = FONTS[row % len(FONTS)]
+        ink = draw_digit(place, generator) if kind == "drawn" else print_sign(sign, font)
         pictures.append(photograph(ink, generator))
-    return pictures, digits
+    return pictures, places
