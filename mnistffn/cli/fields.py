@@ -96,9 +96,8 @@ def _make_table(result: "FieldsResult") -> "Table":
     ]
     effect = [] if any(unit.effect is None for unit in result.statistics) else ["effect"]
     columns = ["unit", "prefers", "on for", *effect, "lost", *names.values()]
-    shown = "" if len(rows) == len(result.units) else f", the first {ROWS} of {len(result.units)} units"
-    meanings = ["effect of silencing it on the predictions, in nats"] * len(effect)
-    meanings += ["lost: points of accuracy without it", "fields: R²"]
+    shown = "" if len(rows) == len(result.units) else f", {ROWS} of {len(result.units)} units"
+    meanings = ["effect: nats"] * len(effect) + ["lost: points of accuracy", "fields: R²"]
     return make_table(columns, rows, f"layer {result.layer}{shown}; {'; '.join(meanings)}")
 
 

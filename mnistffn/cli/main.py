@@ -12,7 +12,18 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from mnistffn.cli import data, evaluate, explain, fields, maximize, predict, search, train
+from mnistffn.cli import (
+    compare,
+    data,
+    evaluate,
+    explain,
+    export,
+    fields,
+    maximize,
+    predict,
+    search,
+    train,
+)
 from mnistffn.cli.signals import Stopped, end
 from mnistffn.errors import MnistffnError
 
@@ -80,8 +91,7 @@ def callback(
 ) -> None:
     """Tune, train, test and look inside a feed-forward network on MNIST-like images.
 
-    The commands share a run directory: search, then train, then evaluate, fields, maximize and explain.
-    predict reads pictures of your own.
+    The commands share a run directory: first search, then train, then the others in any order.
     """
 
 
@@ -93,3 +103,5 @@ fields.register(app)
 maximize.register(app)
 explain.register(app)
 predict.register(app)
+compare.register(app)
+export.register(app)

@@ -87,7 +87,8 @@ def maximize(
         raise typer.BadParameter(msg)
     where = opt.take_data(context)
     with Terminal.of(context) as terminal:
-        from mnistffn.inside.maximize import MaximizeOptions, run_maximize
+        from mnistffn.inside.maximize import run_maximize
+        from mnistffn.inside.options import MaximizeOptions
 
         chosen = MaximizeOptions(
             layer=layer,

@@ -25,7 +25,8 @@ DataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA",
-        help="MATLAB file with images and labels. Default: the run directory's, else built-in digits.",
+        help="MATLAB, NumPy, IDX or CSV file, or folder of PNG or JPEG images by class; also a pipe. "
+        "Default: the run directory's, else built-in digits.",
         show_default=False,
     ),
 ]
@@ -54,7 +55,7 @@ OwnDataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA",
-        help="The file that the network was trained on, if it lies elsewhere now.",
+        help="The data that the network was trained on, if they lie elsewhere now.",
         show_default=False,
     ),
 ]

@@ -151,7 +151,7 @@ class Terminal(Progress):
             )
             self.bar.add_task(message, total=total)
             self.bar.start()
-        self.bar.update(self.bar.task_ids[0], completed=done, description=message)
+        self.bar.update(self.bar.task_ids[0], completed=done, total=total, description=message)
 
     def _stop_bar(self) -> None:
         if self.bar is not None:

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data.dataset import Layout
-from mnistffn.data.formats import MAX_SIZE, read_content, read_values, read_variables
+from mnistffn.data.formats import MAX_SIZE, read_source, read_values
+from mnistffn.data.formats.folder import ARRAYS
+from mnistffn.data.formats.source import Source
 from mnistffn.data.formats.variable import Variable
 from mnistffn.data.images import read_images
 from mnistffn.data.labels import RawLabels
@@ -16,12 +18,13 @@ from mnistffn.data.pair import WHOLE, Pair
 from mnistffn.data.pixels import Polarity
 from mnistffn.errors import DataError
 
-ENDINGS = {".mat", ".npz", ".npy"}
+MATLAB = ".mat"
+ENDINGS = {MATLAB, ".h5", ".hdf5"} | ARRAYS
 
 
 def is_array_file(path: Path) -> bool:
     """Return whether a file is called as files with arrays are."""
-    return path.suffix.lower() in ENDINGS
+    return path.suffix.lower() in ENDINGS or path.name.lower().endswith("ubyte")
 
 
 def read_unlabelled(
@@ -35,7 +38,8 @@ def read_unlabelled(
     shape : (int, int)
         Height and width that an image must have.
     known : Layout or None
-        How the data of the run were read: rows of pixels lie as those did.
+        How the data of the run were read: rows of pixels in a MATLAB file lie as those did, in others
+        one line of an image after the other.
     polarity : {"auto", "bright", "dark"}
         Of the ink in the file.
 
@@ -49,8 +53,7 @@ def read_unlabelled(
     DataError
         The file cannot be read, or not one array of images of this size is in it.
     """
-    content = read_content(path, MAX_SIZE)
-    variables = read_variables(path, content, MAX_SIZE)
+    variables = read_source(Source(path, MAX_SIZE), [], with_labels=False)
     found = {
         variable: axis for variable in variables if (axis := _find_axis(variable, shape)) is not None
     }
@@ -61,7 +64,8 @@ def read_unlabelled(
     values = _put_first(values, axis, shape)
     raw = RawLabels(variable, len(values), "", lambda: np.zeros(len(values), np.int64))
     form = "rows" if values.ndim == 2 else "axes"
-    orientation = known.orientation if known is not None and known.form == form else "row-major"
+    is_alike = known is not None and known.form == form and path.suffix.lower() == MATLAB
+    orientation = known.orientation if known is not None and is_alike else "row-major"
     images = read_images(
         str(path),
         [Pair(WHOLE, str(variable), values, raw)],

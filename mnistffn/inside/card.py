@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from mnistffn.errors import UsageError
 from mnistffn.inside.fields import FieldsResult, examine_units, summarise
 from mnistffn.inside.layer import open_layer
-from mnistffn.inside.maximize import MaximizeOptions, MaximizeResult, maximize
+from mnistffn.inside.maximize import MaximizeResult, maximize
 from mnistffn.inside.objectives import Targets
-from mnistffn.inside.options import MEANINGS
+from mnistffn.inside.options import MEANINGS, MaximizeOptions
 from mnistffn.inside.scorecard import Score
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive

@@ -4,21 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
 from mnistffn.inside.ascent import LEAK, Climbed, Parameterisation
 from mnistffn.inside.layer import OpenLayer
+from mnistffn.inside.nearest import NearestImages
 from mnistffn.inside.objectives import Objective, Targets
 from mnistffn.inside.realimages import RealImages, Responses
 from mnistffn.inside.unitstats import finite_or_none
 from mnistffn.network.network import propagate
 
-NEIGHBOURS = 5
-REFERENCES = 500  # held-out images whose distances to the training images are compared with
 STUCK = 1.0  # standard deviation of the training images' pre-activations above their mean
 
 
@@ -113,9 +110,7 @@ def score_images(
         What gives the frame.
     """
     flat, data = (climbed.images + real.frame).flatten(1), opened.run_data
-    nearest = NearestImages.of(
-        flat.numpy(), data.X_train, data.y_train, data.dataset.flat[data.split.test]
-    )
+    nearest = NearestImages.of(flat, data.X_train, data.y_train, data.dataset.flat[data.split.test])
     with torch.inference_mode():
         values = objective(climbed.images).tolist()
         survival = measure_survival(objective, climbed.images, responses.mean).tolist()
@@ -165,50 +160,6 @@ def _check_reading(score: Score, opened: OpenLayer) -> Score:
         neighbours = score.neighbours_predicted
         return replace(score, problem=f"doubtful: most of its neighbours are {neighbours}")
     return score
-
-
-@dataclass(frozen=True)
-class NearestImages:
-    """What the nearest training images say of others.
-
-    Attributes
-    ----------
-    predicted : ndarray of shape (n,)
-        Class of most of the five nearest.
-    probability : ndarray of shape (n,), float64
-        Their part.
-    distance : ndarray of shape (n,), float64
-        To the nearest.
-    distance_rank : ndarray of shape (n,), float64
-        Part of the held-out images that are nearer.
-    """
-
-    predicted: NDArray[Any]
-    probability: NDArray[np.float64]
-    distance: NDArray[np.float64]
-    distance_rank: NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls,
-        images: NDArray[np.float32],
-        X: NDArray[np.uint8],
-        y: NDArray[np.int64],
-        held_out: NDArray[np.uint8],
-    ) -> "NearestImages":
-        """Compare images (n, pixels) in [0, 1] with training images and held-out ones."""
-        from sklearn.neighbors import NearestNeighbors  # not for whoever wants images only
-
-        def scale(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            return pixels.astype(np.float32) / np.float32(255)
-
-        neighbours = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(X)), algorithm="brute")
-        distance, nearest = neighbours.fit(scale(X)).kneighbors(images)
-        references, _ = neighbours.kneighbors(scale(held_out[:REFERENCES]), n_neighbors=1)
-        rank = np.searchsorted(np.sort(references[:, 0]), distance[:, 0]) / len(references)
-        classes = np.unique(y)
-        votes = (y[nearest][:, :, None] == classes).mean(axis=1)
-        return cls(classes[votes.argmax(axis=1)], votes.max(axis=1), distance[:, 0], rank)
 
 
 def measure_agreement(restarts: Tensor) -> Tensor:

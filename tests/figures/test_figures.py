@@ -17,6 +17,12 @@ from PIL import Image
 from mnistffn.explanation.sentence import summarise, write_headings
 from mnistffn.figures.calibration import draw_calibration
 from mnistffn.figures.card import draw_card
+from mnistffn.figures.compare import (
+    draw_classes,
+    draw_differences,
+    draw_measures,
+    draw_output_fields,
+)
 from mnistffn.figures.evaluate import draw_confusion, draw_examples
 from mnistffn.figures.explain import draw_explanation
 from mnistffn.figures.fields import draw_fields, find_bound
@@ -240,6 +246,49 @@ def explanation(
     return draw_explanation(arrays, content, write_headings(content))
 
 
+RUNS = ["plain", "_$x$/WWWWWWWWW", "…ong/name of me"]
+
+
+def measures(n: int, *, is_attacked: bool = True) -> Figure:
+    names = [RUNS[place % 3] + "'" * (place // 3) for place in range(n)]
+    accuracies = [(0.98 + place / 1000, 0.97, 0.995) for place in range(n)]
+    confidence = 1 - 0.5 * generator.random((n, 15)) ** 8
+    ends = {"low": confidence - 0.05, "high": np.minimum(confidence + 0.02, 1)}
+    bins = [
+        {"confidence": row, "accuracy": row} | {end: values[place] for end, values in ends.items()}
+        for place, row in enumerate(confidence)
+    ]
+    curve = np.append(0, np.sort(generator.gamma(9, 0.01, 400))), np.linspace(0.98, 0, 401)
+    verdict = "A reads 17 of 6,000 images right that $B$ does not, $B$ 41 that A does not: p = 0.0022"
+    return draw_measures(
+        names, accuracies, bins, dict.fromkeys(names[1:], curve) if is_attacked else {}, "linf", verdict
+    )
+
+
+def differences(n_rows: int, n_columns: int = 8, left_out: int = 0) -> Figure:
+    n = n_rows * n_columns
+    images = generator.random((n, 28, 28), np.float32)
+    captions = ["right: a long na… (0.999)\nwrong: a long na… (0.999)"] * n
+    rows = [(RUNS[place % 3], RUNS[(place + 1) % 3], 1234) for place in range(n_rows)]
+    return draw_differences(images, n_columns, ["image 59123"] * n, captions, rows, left_out)
+
+
+def outputs(n_runs: int = 2, n_classes: int = 10, *, maximizing: bool = True) -> dict[str, np.ndarray]:
+    shape = (n_runs, n_classes, 28, 28)
+    arrays = {kind: generator.normal(size=shape).astype(np.float32) for kind in ("gradient", "pattern")}
+    arrays |= {f"r2_{kind}": np.full((n_runs, n_classes), -0.12) for kind in ("gradient", "pattern")}
+    arrays["r2_pattern"][0, 0] = np.nan
+    arrays["classes"] = np.array(
+        ["a very long name of a class"] * (62 if n_classes == 12 else n_classes)
+    )
+    arrays["shown_classes"] = arrays["classes"][:n_classes]
+    images = {"pattern_image": generator.random(shape, np.float32), "varying": np.ones((28, 28), bool)}
+    if maximizing:
+        images["maximizing"] = generator.random(shape, np.float32)
+        images["maximizing"][-1] = np.nan
+    return arrays | images
+
+
 NAMES = ["ankle boot", "a very long name of a class", "t-shirt or top"]
 FIGURES = {
     "explanation": explanation,
@@ -254,6 +303,18 @@ FIGURES = {
         change={"norm": "l2", "size": None, "read_as": 3, "median": None}
     ),
     "explanation of a blank image": lambda: explanation(agreement=[None] * 10, unit_pixels=None),
+    "comparison of two": lambda: measures(2),
+    "comparison of ten without attacks": lambda: measures(10, is_attacked=False),
+    "differences": lambda: differences(2),
+    "differences of one image each": lambda: differences(2, 1),
+    "differences of many": lambda: differences(12, left_out=78),
+    "no differences": lambda: differences(0),
+    "fields of three networks": lambda: draw_output_fields(RUNS, outputs(3)),
+    "fields of two classes": lambda: draw_output_fields(RUNS[:2], outputs(2, 2)),
+    "classes": lambda: draw_classes(RUNS, outputs(3, 12)),
+    "classes without maximizing images": lambda: draw_classes(
+        RUNS[:2], outputs(2, 2, maximizing=False)
+    ),
     "robustness": lambda: robustness("linf"),
     "robustness in L2": lambda: robustness("l2"),
     "adversaries": adversaries,

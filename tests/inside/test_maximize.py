@@ -10,8 +10,9 @@ from PIL import Image
 from mnistffn import FeedForwardClassifier
 from mnistffn.errors import UsageError
 from mnistffn.inside.layer import OpenLayer, open_layer
-from mnistffn.inside.maximize import STARTS, MaximizeOptions, MaximizeResult, maximize, run_maximize
+from mnistffn.inside.maximize import MaximizeResult, maximize, run_maximize
 from mnistffn.inside.objectives import Targets
+from mnistffn.inside.options import STARTS, MaximizeOptions
 from mnistffn.network.network import propagate
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory

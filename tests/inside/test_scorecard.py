@@ -6,11 +6,12 @@ import torch
 
 from mnistffn.inside.ascent import Ascent, Climbed, free_images, sigmoid_images
 from mnistffn.inside.layer import open_layer
-from mnistffn.inside.maximize import MaximizeOptions, maximize
+from mnistffn.inside.maximize import maximize
+from mnistffn.inside.nearest import NearestImages
 from mnistffn.inside.objectives import Objective, Targets
+from mnistffn.inside.options import MaximizeOptions
 from mnistffn.inside.realimages import RealImages, Responses
 from mnistffn.inside.scorecard import (
-    NearestImages,
     find_problems,
     measure_agreement,
     measure_survival,
@@ -60,7 +61,7 @@ def test_neighbours_vote_and_distances_are_ranked_among_held_out_images() -> Non
     y = np.array([3, 3, 3, 3, 7, 7, 7, 7, 3])
     held_out = np.array([[0, 0], [0, 51], [0, 102], [0, 153]], dtype=np.uint8)
     images = np.array([[0.9, 0.9], [0.0, 0.3]], dtype=np.float32)
-    found = NearestImages.of(images, X, y, held_out)
+    found = NearestImages.of(torch.from_numpy(images), X, y, held_out)
     assert found.predicted.tolist() == [7, 3]
     assert found.probability.tolist() == pytest.approx([0.8, 1])
     assert found.distance.tolist() == pytest.approx([2**0.5 * (250 / 255 - 0.9), 0.3], abs=1e-4)

@@ -24,7 +24,7 @@ def read_picture(source: Path | IO[bytes], name: str = "") -> NDArray[np.uint8]:
     """Read a picture as a person sees it, in grey.
 
     Turned as its EXIF data say; what is transparent shows white paper. Colours become grey by their
-    luma (ITU-R BT.601); 16 bits become 8. Of several pictures in a camera's file, the first is read.
+    luma (ITU-R BT.601); 16 bits become 8. Of several pictures in a camera's file the first is read.
 
     Parameters
     ----------
