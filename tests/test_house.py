@@ -49,8 +49,8 @@ WINGS = {
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "machine", "search", "export", "prediction", "explanation", "evaluation", "inside",
-        "training", "network", "run", "data",
+        "typer", "rich", "machine", "search", "export", "prediction", "explanation", "evaluation",
+        "inside", "training", "network", "run", "data",
     } | BASE,
 }  # fmt: skip
 

@@ -150,6 +150,9 @@ def test_standard_input_is_read_once(trained_run: Path, monkeypatch) -> None:
 
 def test_data_files_must_hold_images_of_the_networks_size(tmp_path: Path) -> None:
     images = builtin_digits().images[:20]
+    for name, write in (("mine.npy", np.save), ("mine.npz", lambda path, x: np.savez(path, x=x))):
+        write(tmp_path / name, images)
+        np.testing.assert_array_equal(read_unlabelled(tmp_path / name, (8, 8), None, "auto"), images)
     path = tmp_path / "mine.mat"
     for layout in (images, images.reshape(20, -1), np.moveaxis(images, 0, -1)):
         savemat(path, {"X": layout, "names": ["a"]})
