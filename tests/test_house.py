@@ -40,7 +40,8 @@ WINGS = {
         "numpy", "torch", "scipy", "sklearn", "inside", "training", "network", "run", "data", "figures",
     } | BASE,
     "explanation": {
-        "numpy", "torch", "evaluation", "inside", "training", "network", "run", "data", "figures",
+        "numpy", "torch", "prediction", "evaluation", "inside", "training", "network", "run", "data",
+        "figures",
     } | BASE,
     "prediction": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
     "export": {"numpy", "onnx", "network", "run", "__version__"} | BASE,
