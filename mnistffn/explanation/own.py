@@ -69,7 +69,10 @@ def read_own(
         msg = f"several pictures would be written as {twice[0]}: explain them one by one, or rename one"
         raise UsageError(msg)
     frame = None if own.as_is else Frame.of(dataset.images[data.split.train])
-    images = np.stack([prepare(picture, shape, frame, own.polarity).image for picture in pictures])
+    prepared = [prepare(picture, shape, frame, own.polarity) for picture in pictures]
+    for doubt in (doubt for one in prepared for doubt in one.list_doubts()):
+        progress.note(f"warning: {doubt}")
+    images = np.stack([one.image for one in prepared])
     filling = np.repeat(dataset.labels[:1], len(images))  # is never looked at
     larger = replace(
         dataset,

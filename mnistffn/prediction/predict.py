@@ -193,10 +193,8 @@ def _tell(
         name = one.name
         if frame is not None and one.size == shape and one.box is not None:
             progress.note(f"{name} has the network's size: if it is ready to be read, give --as-is")
-        if one.n_shapes > 1:
-            progress.note(f"warning: {name}: {one.n_shapes} separate shapes found; the largest is read")
-        if one.touches:
-            progress.note(f"warning: {name}: what is read reaches the picture's edge: is it all there?")
+        for doubt in one.list_doubts():
+            progress.note(f"warning: {doubt}")
         if novelty is not None and novelty.is_new[row]:
             progress.note(
                 f"warning: {name} is unlike anything in training: {novelty.distance[row]:.1f} from the "

@@ -47,6 +47,15 @@ class Prepared:
     n_shapes: int = 1
     touches: bool = False
 
+    def list_doubts(self) -> list[str]:
+        """Return why something else may have been read than what was meant."""
+        doubts = []
+        if self.n_shapes > 1:
+            doubts.append(f"{self.name}: {self.n_shapes} separate shapes found; the largest is read")
+        if self.touches:
+            doubts.append(f"{self.name}: what is read reaches the picture's edge: is it all there?")
+        return doubts
+
 
 def prepare(
     picture: Picture, shape: tuple[int, int], frame: Frame | None, polarity: Polarity
