@@ -148,11 +148,11 @@ def _describe_robustness(robustness: Mapping[str, Any]) -> str:
 
 
 def read_strengths(text: str) -> tuple[float, ...]:
-    """Return strengths from text such as ``0.05,0.1``."""
+    """Return strengths from text such as ``0.05,8/255``."""
     try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        msg = f"{text!r} is no list of strengths such as 0.05,0.1"
+        return tuple(opt.read_strength(part) for part in text.split(","))
+    except typer.BadParameter as error:
+        msg = f"{text!r} is no list of strengths such as 0.05,8/255"
         raise typer.BadParameter(msg, param_hint="--attack") from error
 
 

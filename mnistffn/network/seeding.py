@@ -1,7 +1,7 @@
 """The one place that seeds torch and sets its threads."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -26,15 +26,16 @@ def seeded(
     """
     threads_before, state_before = torch.get_num_threads(), torch.get_rng_state()
     gpu = getattr(torch, device.type) if device is not None and device.type != "cpu" else None
-    gpu_state_before = gpu.get_rng_state() if gpu else None
-    try:
-        torch.default_generator.manual_seed(seed)
-        if gpu:
-            gpu.manual_seed(seed)
-        torch.set_num_threads(n_threads or threads_before)
-        yield
-    finally:
-        torch.set_num_threads(threads_before)
-        torch.set_rng_state(state_before)
-        if gpu:
-            gpu.set_rng_state(gpu_state_before)
+    with torch.cuda.device(device) if gpu is torch.cuda else nullcontext():
+        gpu_state_before = gpu.get_rng_state() if gpu else None
+        try:
+            torch.default_generator.manual_seed(seed)
+            if gpu:
+                gpu.manual_seed(seed)
+            torch.set_num_threads(n_threads or threads_before)
+            yield
+        finally:
+            torch.set_num_threads(threads_before)
+            torch.set_rng_state(state_before)
+            if gpu:
+                gpu.set_rng_state(gpu_state_before)

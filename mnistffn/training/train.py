@@ -259,15 +259,17 @@ class _Reporter:
 
     def __init__(self, progress: Progress, total: int, threads: _Threads) -> None:
         self.progress, self.total, self.threads = progress, total, threads
+        self.accuracies: list[float] = []
         progress.step(0, total, "training")
 
     def __call__(self, epoch: Epoch) -> None:
-        message = f"loss {epoch.train_loss:.4f}"
+        message = f"loss {epoch.train_loss:.3f}"
         if not isnan(epoch.valid_loss):
-            message += f", validation {epoch.valid_loss:.4f} accuracy {epoch.valid_accuracy:.4f}"
+            message += f", validation {epoch.valid_loss:.3f} accuracy {epoch.valid_accuracy:.4f}"
         if not isnan(epoch.pgd_accuracy):
-            message += f", under PGD {epoch.pgd_accuracy:.4f}"
-        self.progress.step(epoch.epoch, self.total, message)
+            message += f" PGD {epoch.pgd_accuracy:.3f}"
+        self.accuracies.append(epoch.valid_accuracy)
+        self.progress.step(epoch.epoch, self.total, message, self.accuracies)
         self.threads.look_again()
 
 

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from helpers import call, invoke
 
 from mnistffn import __version__
+from mnistffn.cli import options as opt
+from mnistffn.cli.evaluate import read_strengths
 from mnistffn.run.directory import RunDirectory
 from mnistffn.training.recipes import RECIPES
 
@@ -587,3 +590,27 @@ def test_an_output_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) ->
     small = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
     assert small.returncode == 5
     assert_one_line(small.stderr, "cannot be written: File too large")
+
+
+def test_an_ascii_terminal_gets_something_readable(trained_run: Path) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "GITHUB_ACTIONS": "true"}
+    command = [sys.executable, "-m", "mnistffn", "fields", "-r", str(trained_run), "--top", "2", "-q"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "fields: R2" in result.stdout
+    assert "Error" not in result.stderr
+
+
+def test_a_strength_may_be_a_fraction() -> None:
+    assert opt.read_strength("8/255") == 8 / 255
+    assert read_strengths("0.05,16/255") == (0.05, 16 / 255)
+    for wrong in ("8/0", "/", "x", "1/2/3"):
+        with pytest.raises(typer.BadParameter, match="no strength such as"):
+            opt.read_strength(wrong)
+
+
+def test_help_in_the_log_of_a_github_action_is_plain() -> None:
+    environment = os.environ | {"GITHUB_ACTIONS": "true"}
+    command = [sys.executable, "-m", "mnistffn", "train", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "--hidden" in result.stdout
+    assert "\x1b" not in result.stdout
