@@ -40,16 +40,18 @@ WINGS = {
         "numpy", "torch", "scipy", "sklearn", "inside", "training", "network", "run", "data", "figures",
     } | BASE,
     "explanation": {
-        "numpy", "torch", "evaluation", "inside", "training", "network", "run", "data", "figures",
+        "numpy", "torch", "prediction", "evaluation", "inside", "training", "network", "run", "data",
+        "figures",
     } | BASE,
+    "prediction": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
     "export": {"numpy", "onnx", "network", "run", "__version__"} | BASE,
     "search": {
         "machine", "distributed",
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "machine", "search", "export", "explanation", "evaluation", "inside",
-        "training", "network", "run", "data",
+        "typer", "rich", "machine", "search", "export", "prediction", "explanation", "evaluation",
+        "inside", "training", "network", "run", "data",
     } | BASE,
 }  # fmt: skip
 

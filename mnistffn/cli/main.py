@@ -23,6 +23,7 @@ from mnistffn.cli import (
     export,
     fields,
     maximize,
+    predict,
     search,
     status,
     train,
@@ -126,6 +127,7 @@ evaluate.register(app)
 fields.register(app)
 maximize.register(app)
 explain.register(app)
+predict.register(app)
 compare.register(app)
 export.register(app)
 status.register(app)
