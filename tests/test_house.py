@@ -40,8 +40,10 @@ WINGS = {
         "numpy", "torch", "scipy", "sklearn", "inside", "training", "network", "run", "data", "figures",
     } | BASE,
     "explanation": {
-        "numpy", "torch", "evaluation", "inside", "training", "network", "run", "data", "figures",
+        "numpy", "torch", "prediction", "evaluation", "inside", "training", "network", "run", "data",
+        "figures",
     } | BASE,
+    "prediction": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
     "export": {"numpy", "onnx", "network", "run", "__version__"} | BASE,
     "search": {
         "machine", "distributed",
@@ -49,8 +51,8 @@ WINGS = {
     } | BASE,
     "report": {"jinja2", "PIL", "inside", "training", "run"} | BASE,
     "cli": {
-        "typer", "rich", "machine", "report", "search", "export", "explanation", "evaluation", "inside",
-        "training", "network", "run", "data",
+        "typer", "rich", "machine", "report", "search", "export", "prediction", "explanation",
+        "evaluation", "inside", "training", "network", "run", "data",
     } | BASE,
 }  # fmt: skip
 

@@ -23,6 +23,7 @@ from mnistffn.cli import (
     export,
     fields,
     maximize,
+    predict,
     report,
     search,
     status,
@@ -127,6 +128,7 @@ evaluate.register(app)
 fields.register(app)
 maximize.register(app)
 explain.register(app)
+predict.register(app)
 compare.register(app)
 export.register(app)
 report.register(app)

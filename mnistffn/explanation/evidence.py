@@ -102,13 +102,14 @@ class Explainer:
         data, names = self.opened.run_data, self.opened.classes
         pixels = data.dataset.flat[reading.index]
         content: dict[str, Any] = {
-            "index": reading.index,
-            "part": name_part(data.split, reading.index),
+            "index": reading.index if reading.picture is None else None,
+            "picture": reading.picture,
+            "part": None if reading.picture else name_part(data.split, reading.index),
             "classes": names,
-            "label": names[reading.label],
+            "label": None if reading.label is None else names[reading.label],
             "prediction": names[reading.prediction],
             "rival": names[reading.rival],
-            "is_right": reading.is_right,
+            "is_right": None if reading.label is None else reading.is_right,
             "probabilities": reading.probabilities.tolist(),
             "logits": reading.logits.tolist(),
         }
@@ -195,7 +196,7 @@ class Explainer:
         layer, n_classes = len(self.opened.layers), len(self.opened.classes)
         patterns = np.stack([self.patterns[layer, unit] for unit in range(n_classes)])
         agreement = correlate(image[self.varying], patterns[:, self.varying])
-        arrays = {"class_patterns": patterns, "departure": image - patterns[reading.label]}
+        arrays = {"class_patterns": patterns, "departure": image - patterns[reading.target]}
         return arrays, {"agreement": [finite_or_none(value) for value in agreement]}
 
     def _find_neighbours(self, reading: Reading) -> Found:
@@ -241,7 +242,9 @@ class Explainer:
         """Return the smallest change that turns an error into a hit, or a hit into an error."""
         norm: Norm = robustness["norm"] if robustness else "l2"
         seed = self.opened.run_data.record.split_seed
-        change = find_change(network, pixels, reading.label, norm, is_right=reading.is_right, seed=seed)
+        change = find_change(
+            network, pixels, reading.target, norm, is_right=reading.is_right, seed=seed
+        )
         changed = torch.from_numpy(change.image)
         with torch.inference_mode():
             read_as = self.opened.classes[int(network(changed[None]).argmax())]

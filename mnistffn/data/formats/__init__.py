@@ -51,7 +51,7 @@ class UnknownFormatError(Exception):
     """A file is of none of the formats that are read, or damaged; the message says what it is."""
 
 
-def read_source(source: Source, warnings: list[str]) -> list[Variable]:
+def read_source(source: Source, warnings: list[str], *, with_labels: bool = True) -> list[Variable]:
     """Return the variables of a file, with those of the one that has its labels, or of a folder.
 
     Large ones are read when they are asked for.
@@ -61,6 +61,8 @@ def read_source(source: Source, warnings: list[str]) -> list[Variable]:
     source : Source
     warnings : list of str
         Is told what was passed over.
+    with_labels : bool
+        Whether images are of no use without labels, which may be in a file beside.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def read_source(source: Source, warnings: list[str]) -> list[Variable]:
             return _read_folder(source, budget, warnings)
         content = memoryview(source.read())
         found = read_content(content, source.name, budget)
-        if len(found) == 1 and source.labels is not None:
+        if with_labels and len(found) == 1 and source.labels is not None:
             beside = Source(source.labels, source.max_size)
             found += read_content(memoryview(beside.read()), beside.name, budget)
     except TooLargeError as error:
@@ -82,7 +84,7 @@ def read_source(source: Source, warnings: list[str]) -> list[Variable]:
     except UnknownFormatError as error:
         msg = f"{source} is {error}"
         raise DataError(msg) from error
-    if len(found) == 1 and found[0].is_stack:  # IDX
+    if with_labels and len(found) == 1 and found[0].is_stack:  # IDX
         expected = source.list_places_of_labels()
         where = f" beside it as {expected[0].name}" if expected else ""
         msg = f"{source} holds images and no labels: these are expected{where}"
