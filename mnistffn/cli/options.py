@@ -1,6 +1,5 @@
 """Options that several commands share, and how their values are read."""
 
-import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS, Device, Precision
-from mnistffn.training.recipes import DEFAULT_RECIPE, RECIPES, get_recipe
+from mnistffn.training.recipes import DEFAULT_RECIPE, RECIPES
 
 if TYPE_CHECKING:
     from mnistffn.run.options import DataOptions
@@ -279,28 +278,6 @@ def read_sizes(text: str) -> tuple[int, ...]:
     except ValueError as error:
         msg = f"{text!r} is no list of layer sizes such as 360,187"
         raise typer.BadParameter(msg) from error
-
-
-def print_recipes(name: str | None, *, as_json: bool) -> None:
-    """Print what one recipe sets, or all of them, a column each."""
-    columns = RECIPES if name is None else {name: get_recipe(name)}
-    if as_json:
-        typer.echo(json.dumps({"schema": 1, "recipes": columns}, indent=2))
-        return
-    rows = [["", *columns]]
-    for parameter in (row.name for row in RECIPE_PARAMETERS):
-        values = (_spell(parameter, recipe.get(parameter)) for recipe in columns.values())
-        rows.append([parameter, *values])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for first, *others in rows:
-        cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
-        typer.echo("  ".join([f"{first:<{widths[0]}}", *cells]))
-
-
-def _spell(parameter: str, value: object) -> str:
-    if value is None:
-        return "n/50" if parameter == "batch_size" else "any"
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def write_examples(*commands: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.recipes import print_recipes
 from mnistffn.training.parameters import Activation, Norm, Optimizer, Schedule
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def train(
     params.json, and the sizes of the layers in any case.
     """
     if show_recipe:
-        opt.print_recipes(recipe, as_json=json_output)
+        print_recipes(recipe, as_json=json_output)
         return
     from mnistffn.cli.terminal import Terminal
 

@@ -133,4 +133,6 @@ def _choose_next(stages: Mapping[str, StageStatus], stopped: Mapping[str, str]) 
     if again := [stage.command for stage in stages.values() if stage.stale or stage.damaged]:
         return list(dict.fromkeys(again))
     done = {stage.command.split()[0] for stage in stages.values() if stage.name != DATA}
-    return [command for command in LOOKS if command not in done] or ["report"]
+    if missing := [command for command in LOOKS if command not in done]:
+        return missing
+    return ["report"] if "report" not in done else []
