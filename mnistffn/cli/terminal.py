@@ -173,7 +173,7 @@ def draw_spark(values: Sequence[float]) -> str:
     Examples
     --------
     >>> draw_spark([0.91, 0.95, 0.97, 0.97])
-    '▁▅██'
+    '▁▆██'
     """
     shown = [value for value in values if math.isfinite(value)][-SPARKS:]
     if len(shown) < 2:
