@@ -84,8 +84,8 @@ def find_boxes(images: NDArray[np.float32]) -> NDArray[np.int64]:
 def find_masses(images: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return row and column of the centre of mass of every image (n, height, width): (2, n)."""
     total = images.sum(axis=(1, 2), dtype=np.float64)
-    down = (images.sum(axis=2) @ np.arange(images.shape[1])) / total
-    across = (images.sum(axis=1) @ np.arange(images.shape[2])) / total
+    down = (images.sum(axis=2) * np.arange(images.shape[1])).sum(axis=1) / total
+    across = (images.sum(axis=1) * np.arange(images.shape[2])).sum(axis=1) / total
     return np.stack([down, across])
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mnistffn.figures.mosaic import DPI
 
-SIDE, WIDTH, GAP, MARGIN = 1.9, 8.6, 0.62, 0.35  # inches
+SIDE, WIDTH, GAP, MARGIN = 1.9, 8.6, 0.7, 0.35  # inches
 READ, OTHER, BOX = "tab:red", "0.7", "tab:red"
 LONGEST_NAME, LONGEST_CLASS, MOST_LETTERS = 30, 10, 44
 
@@ -56,7 +56,8 @@ def _draw_page(
     axes.imshow(page, "gray", vmin=0, vmax=255, extent=extent)
     name = str(reading["file"])
     name = name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
-    axes.set_title(name, fontsize=8, parse_math=False)
+    frame = "" if reading["box"] is None else "\n(red: the shape that is read)"
+    axes.set_title(f"{name}{frame}", fontsize=8, parse_math=False)
     axes.set_axis_off()
     if reading["box"] is not None:
         top, left, high, wide = reading["box"]
