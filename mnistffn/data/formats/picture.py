@@ -32,8 +32,8 @@ FOREIGN = {
 def read_picture(source: Path | IO[bytes], name: str = "") -> NDArray[np.uint8]:
     """Read a picture as a person sees it, in grey.
 
-    Turned as its EXIF data say; what is transparent shows white paper. Colours become grey by their
-    luma (ITU-R BT.601); 16 bits become 8. Of the several pictures of a camera's file, the first is read.
+    It is turned as its EXIF data say, and what is transparent shows white paper. Colours become grey by
+    their luma (ITU-R BT.601), 16 bits become 8. Of the pictures of a camera's file, the first is read.
 
     Parameters
     ----------
