@@ -23,7 +23,7 @@ class GateError(MnistffnError):
 
 
 class DataError(MnistffnError):
-    """A data file cannot be read, or does not hold labelled images."""
+    """Data cannot be read, or hold no labelled images."""
 
     exit_code = 4
 

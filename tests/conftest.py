@@ -18,9 +18,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: threads that wait fo
     torch.set_num_threads(1)
 
 
+LONGEST = ("test_mnist", "test_cluster", "test_cli", "test_pool", "test_search", "test_kills")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.path.stem not in ("test_mnist", "test_benchmarks", "test_kills"))
+    """Begin with the files that take longest, so that no worker is left alone with one at the end.
+
+    pytest-xdist keeps this order with ``--no-loadscope-reorder`` only.
+    """
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
 
 
 MNIST = Path(__file__).parents[1] / ".." / "shared" / "data" / "MNIST.mat"
@@ -31,6 +38,12 @@ def mnist_path() -> Path:
     if not MNIST.is_file():
         pytest.skip("MNIST.mat is not beside the checkout in ../shared/data")
     return MNIST.resolve()
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, which takes most of a small evaluation's time; the files are written still."""
+    monkeypatch.setattr("mnistffn.figures.render.render", lambda draw: bytes(20_000))
 
 
 @pytest.fixture

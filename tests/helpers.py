@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 from torch import nn
@@ -75,5 +76,5 @@ class Recorder(Progress):
     def note(self, message: str) -> None:
         self.notes.append(message)
 
-    def step(self, done: int, total: int, message: str) -> None:
+    def step(self, done: int, total: int, message: str, trend: Sequence[float] = ()) -> None:
         self.steps.append((done, total))

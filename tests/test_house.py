@@ -11,10 +11,12 @@ import pytest
 
 import mnistffn
 from mnistffn import FeedForwardClassifier
-from mnistffn.cli import options
+from mnistffn.cli import data, options
 from mnistffn.cli.train import train
 from mnistffn.data.labels import MEANINGS, LabelsMean
+from mnistffn.data.originals import ORIGINALS
 from mnistffn.data.pixels import Polarity
+from mnistffn.run.download import DownloadPart
 from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS, check_ranges
 
 PACKAGE = Path(mnistffn.__file__).parent
@@ -27,26 +29,29 @@ WINGS = {
     "progress": set(),
     "machine": set(),
     "figures": {"matplotlib", "numpy", "PIL", "errors"},
-    "data": {"numpy", "scipy", "sklearn", "PIL"} | BASE,
+    "data": {"numpy", "scipy", "sklearn", "h5py", "PIL", "pooch", "requests"} | BASE,
     "run": {"numpy", "data", "figures"} | BASE,
     "network": {"numpy", "torch"} | BASE,
     "training": {
         "numpy", "torch", "skorch", "sklearn", "joblib", "machine", "network", "run", "data", "figures",
     } | BASE,
-    "inside": {"numpy", "torch", "sklearn", "network", "run", "data", "figures"} | BASE,
+    "inside": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
     "evaluation": {
-        "numpy", "torch", "scipy", "sklearn", "training", "network", "run", "data", "figures",
+        "numpy", "torch", "scipy", "sklearn", "inside", "training", "network", "run", "data", "figures",
     } | BASE,
     "explanation": {
-        "numpy", "torch", "evaluation", "inside", "training", "network", "run", "data", "figures",
+        "numpy", "torch", "prediction", "evaluation", "inside", "training", "network", "run", "data",
+        "figures",
     } | BASE,
+    "prediction": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
+    "export": {"numpy", "onnx", "network", "run", "__version__"} | BASE,
     "search": {
         "machine", "distributed",
         "numpy", "torch", "scipy", "sklearn", "joblib", "training", "network", "run", "data", "figures",
     } | BASE,
     "cli": {
-        "typer", "rich", "machine", "search", "explanation", "evaluation", "inside", "training",
-        "network", "run", "data",
+        "typer", "rich", "machine", "search", "export", "prediction", "explanation", "evaluation",
+        "inside", "training", "network", "run", "data",
     } | BASE,
 }  # fmt: skip
 
@@ -97,6 +102,8 @@ def test_the_signatures_of_classifier_and_train_are_the_tables() -> None:
 def test_the_choices_of_the_command_line_are_those_of_the_data_wing() -> None:
     assert get_args(options.Polarity) == get_args(Polarity)
     assert get_args(options.LabelsMean) == get_args(LabelsMean) == ("auto", *MEANINGS)
+    assert get_args(data.DownloadName) == tuple(ORIGINALS)
+    assert get_args(data.DownloadPart) == get_args(DownloadPart)
 
 
 def test_every_default_is_within_its_range() -> None:

@@ -14,16 +14,18 @@ from mnistffn.inside.options import KINDS
 
 @pytest.fixture(scope="module")
 def document_run(mnist_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network trained with the document's parameters, for a tenth of its epochs."""
+    """A network trained with the document's parameters, for fewer epochs."""
     run = tmp_path_factory.mktemp("document") / "run"
-    options = ("--hidden", "360,187", "--recipe", "document", "--epochs", 20)
+    options = ("--hidden", "360,187", "--recipe", "document", "--epochs", 20 if SLOW else 8)
     result = invoke("train", mnist_path, *options, "-r", run, "-q")
     assert result.exit_code == 0, result.output
     return run
 
 
-def test_the_documents_parameters_reach_0_976(document_run: Path) -> None:
-    result = invoke("evaluate", "-r", document_run, "--json", "--fail-under", "0.976")
+def test_the_documents_parameters_read_more_than_the_document_says(document_run: Path) -> None:
+    """It says 0.9634; 20 epochs reach 0.976."""
+    least = "0.976" if SLOW else "0.968"
+    result = invoke("evaluate", "-r", document_run, "--json", "--fail-under", least)
     assert result.exit_code == 0, result.output
     metrics = json.loads(result.stdout)
     assert metrics["n"] == 6000
@@ -44,18 +46,22 @@ def robust_run(mnist_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def judge(mnist_path: Path) -> SVC:
     """An independent classifier that nothing here was tuned on; reads 0.96 of the test images."""
     dataset = load_dataset(mnist_path)
-    X = dataset.flat[:6000].astype(np.float32) / 255
-    return SVC(C=5).fit(X, dataset.labels[:6000])
+    X = dataset.flat[:3000].astype(np.float32) / 255
+    return SVC(C=5).fit(X, dataset.labels[:3000])
 
 
-def test_receptive_fields_of_every_layer_are_drawn_upright(
+def test_receptive_fields_of_every_layer_are_upright_and_r2_tells_what_to_trust(
     document_run: Path, mnist_path: Path
 ) -> None:
     dataset = load_dataset(mnist_path)
     means = np.stack([dataset.images[dataset.labels == digit].mean(axis=0) for digit in range(10)])
     means -= means.mean(axis=0)
-    for layer, units in ((1, 360), (2, 187), (3, 10)):
-        assert invoke("fields", "--layer", layer, "-r", document_run, "-q").exit_code == 0
+    for layer, units, trusted in ((1, 360, 0.99), (2, 187, 0.5), (3, 10, 0.3)):
+        content = json.loads(invoke("fields", "--layer", layer, "-r", document_run, "--json").stdout)
+        r2 = [unit["r2"]["filter"] for unit in content["units"]]
+        assert np.median(r2) > trusted
+        if layer > 1:
+            assert np.median(r2) < 0.95, "ReLUs are in between"
         with np.load(document_run / f"fields-layer{layer}.npz") as arrays:
             fields = {kind: arrays[kind] for kind in KINDS}
         assert {field.shape for field in fields.values()} == {(units, 28, 28)}
@@ -63,15 +69,6 @@ def test_receptive_fields_of_every_layer_are_drawn_upright(
     for field in fields.values():
         upright, transposed = (np.sum(field * images) for images in (means, means.mT))
         assert upright > max(0, 2 * transposed)
-
-
-def test_r2_tells_what_to_trust_at_every_depth(document_run: Path) -> None:
-    for layer, trusted in ((1, 0.99), (2, 0.5), (3, 0.3)):
-        content = json.loads(invoke("fields", "--layer", layer, "-r", document_run, "--json").stdout)
-        r2 = [unit["r2"]["filter"] for unit in content["units"]]
-        assert np.median(r2) > trusted
-        if layer > 1:
-            assert np.median(r2) < 0.95, "ReLUs are in between"
 
 
 def test_each_maximizing_image_of_a_plain_network_is_read_by_it_and_most_by_others(
@@ -103,7 +100,7 @@ def test_the_images_of_a_robust_network_are_read_by_others(robust_run: Path, jud
 
 def test_search_runs_on_the_real_data(mnist_path: Path, tmp_path: Path) -> None:
     small = ("--trials", 2, "--folds", 2, "--epochs", 2, "--hidden", 32, 64)
-    result = invoke("search", mnist_path, "-r", tmp_path, "--json", *small)
+    result = invoke("search", mnist_path, "-r", tmp_path, "--json", "-j", 1, *small)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["best"]["mean"] > 0.7
 

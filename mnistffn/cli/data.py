@@ -1,22 +1,30 @@
 """The face of looking at a data file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mnistffn.run.download import DownloadOptions
     from mnistffn.run.inspect import Inspection
+
+# As run/download.py has them, which would load NumPy for a mere --help.
+DownloadName = Literal["mnist", "fashion", "kmnist", "emnist-letters", "usps"]
+DownloadPart = Literal["all", "train", "test"]
+DOWNLOAD = "Published data sets"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
-        "mnistffn data data/MNIST.mat",
+        "mnistffn data --download mnist",
+        "mnistffn data train-images-idx3-ubyte.gz",
         "mnistffn data digits.mat --images X --labels Y --convert data/MNIST.mat",
     )
     app.command(epilog=examples)(data)
@@ -28,7 +36,9 @@ def data(
         Path | None,
         typer.Argument(
             metavar="DATA",
-            help="File with images and labels. Default: built-in digits.",
+            help="MATLAB, NumPy, IDX or CSV file, or folder of PNG or JPEG images by class; also a "
+            "pipe. Default: built-in digits; with --download data/MNIST.mat and so on, which is then "
+            "written.",
             show_default=False,
         ),
     ] = None,
@@ -37,6 +47,34 @@ def data(
         typer.Option(
             metavar="OUT.mat",
             help="Write the images once more, in the layout of the document's course.",
+            show_default=False,
+        ),
+    ] = None,
+    download: Annotated[
+        DownloadName | None,
+        typer.Option(
+            metavar="NAME",
+            help="Fetch the original files of mnist, fashion, kmnist, emnist-letters (562 MB) or usps, "
+            "and write DATA from them.",
+            rich_help_panel=DOWNLOAD,
+            show_default=False,
+        ),
+    ] = None,
+    part: Annotated[
+        DownloadPart | None,
+        typer.Option(
+            metavar="PART",
+            help="Write all, or only the train or the test part.",
+            rich_help_panel=DOWNLOAD,
+            show_default="all",
+        ),
+    ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Folder with the original files, if not where they were published.",
+            rich_help_panel=DOWNLOAD,
             show_default=False,
         ),
     ] = None,
@@ -55,18 +93,36 @@ def data(
     """Tell what is in a data file and why it is read so, and draw its images.
 
     All other commands read the file in the same way, with the same options.
+    --download fetches a published data set, whose own test part stays its test part.
     """
     from mnistffn.cli.terminal import Terminal
 
     with Terminal.of(context) as terminal:
+        from mnistffn.data.formats.source import is_pipe
         from mnistffn.run.inspect import run_inspect
 
-        found = run_inspect(terminal.run, opt.take_data(context), terminal, convert)
+        fetched = _read_download(download, part, mirror)
+        found = run_inspect(terminal.run, opt.take_data(context), terminal, convert, fetched)
         for name, what in _describe(found):
             terminal.show_entry(name, what)
         terminal.show(_make_table(found))
-        source = "" if data is None else f" {data}"
+        told = found.dataset.source
+        source = "" if found.dataset.is_builtin else f" {'DATA' if is_pipe(Path(told)) else told}"
         terminal.finish("data", found.summarise(), f"search{source}", f"train{source} --hidden 360,187")
+
+
+def _read_download(
+    name: DownloadName | None, part: DownloadPart | None, mirror: str | None
+) -> "DownloadOptions | None":
+    if name is not None:
+        from mnistffn.run.download import DownloadOptions
+
+        return DownloadOptions(name, part or "all", mirror)
+    for option, value in (("--part", part), ("--mirror", mirror)):
+        if value is not None:
+            msg = f"{option} {value} says what to fetch: give --download NAME with it"
+            raise UsageError(msg)
+    return None
 
 
 def _describe(found: "Inspection") -> list[tuple[str, str]]:

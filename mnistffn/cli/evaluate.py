@@ -95,7 +95,7 @@ def evaluate(
         terminal.show(_make_table(result.metrics))
         if result.robustness is not None:
             terminal.show(_describe_robustness(result.robustness))
-        terminal.finish(result.stages, result.summarise(), "fields", "maximize")
+        terminal.finish(result.stages, result.summarise(), "explain", "fields", "maximize")
     if fail_under is not None and result.metrics.accuracy < fail_under:
         msg = f"accuracy {result.metrics.accuracy:.4f} is under {fail_under}"
         raise GateError(msg)
@@ -148,11 +148,11 @@ def _describe_robustness(robustness: Mapping[str, Any]) -> str:
 
 
 def read_strengths(text: str) -> tuple[float, ...]:
-    """Return strengths from text such as ``0.05,0.1``."""
+    """Return strengths from text such as ``0.05,8/255``."""
     try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        msg = f"{text!r} is no list of strengths such as 0.05,0.1"
+        return tuple(opt.read_strength(part) for part in text.split(","))
+    except typer.BadParameter as error:
+        msg = f"{text!r} is no list of strengths such as 0.05,8/255"
         raise typer.BadParameter(msg, param_hint="--attack") from error
 
 

@@ -11,10 +11,15 @@ from mnistffn.cli import options as opt
 if TYPE_CHECKING:
     from rich.table import Table
 
+OWN = "Pictures of your own"
+LONGEST = 16  # letters of a picture's name in the table
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
-    examples = opt.write_examples("mnistffn explain", "mnistffn explain 1234 59001")
+    examples = opt.write_examples(
+        "mnistffn explain 1234 59001", "mnistffn explain --image mine.png --label 7"
+    )
     app.command(epilog=examples)(explain)
 
 
@@ -37,6 +42,38 @@ def explain(
             show_default=False,
         ),
     ] = None,
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--image",
+            metavar="IMAGE",
+            help="A picture of your own, as predict takes it; may be given several times.",
+            rich_help_panel=OWN,
+            show_default=False,
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS", help="What the picture shows.", rich_help_panel=OWN, show_default=False
+        ),
+    ] = None,
+    as_is: Annotated[
+        bool,
+        typer.Option(
+            "--as-is",
+            help="Take it as it is: of the network's size, ink bright.",
+            rich_help_panel=OWN,
+        ),
+    ] = False,
+    polarity: Annotated[
+        opt.Polarity,
+        typer.Option(
+            metavar="HOW",
+            help="Its ink: bright, dark, or auto: the smaller part.",
+            rich_help_panel=OWN,
+        ),
+    ] = "auto",
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -51,10 +88,16 @@ def explain(
     """
     from mnistffn.cli.terminal import Terminal
 
+    if not image and (label is not None or as_is or polarity != "auto"):
+        msg = "--label, --as-is and --polarity are of use with --image only"
+        raise typer.BadParameter(msg)
     with Terminal.of(context) as terminal:
         from mnistffn.explanation.explain import run_explain
+        from mnistffn.explanation.own import OwnPictures
+        from mnistffn.run.options import DataOptions
 
-        result = run_explain(terminal.run, index or (), terminal, opt.take_data(context))
+        own = OwnPictures(image, label, as_is, polarity) if image else None
+        result = run_explain(terminal.run, index or (), terminal, DataOptions(path=data), own)
         terminal.show(_make_table(result.images))
         terminal.finish(result.stages, {"images": result.images})
 
@@ -75,8 +118,8 @@ def _spell(image: Mapping[str, Any]) -> list[str]:
     known = [pair for pair in fits if pair[0] is not None]
     size = image["change"]["size"]
     return [
-        str(image["index"]),
-        str(image["label"]),
+        str(image["index"]) if image["picture"] is None else Path(image["picture"]).name[-LONGEST:],
+        "" if image["label"] is None else str(image["label"]),
         f"{image['prediction']} ({probability[image['prediction']]:.2f})",
         f"{image['rival']} ({probability[image['rival']]:.2f})",
         "" if unit is None else f"{unit['unit']} ({unit['share']:.0%})",

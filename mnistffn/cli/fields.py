@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mnistffn.inside.fields import FieldsResult
+    from mnistffn.inside.unitstats import UnitStatistics
 
 ROWS = 20
 
@@ -18,7 +19,7 @@ ROWS = 20
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     examples = opt.write_examples(
-        "mnistffn fields --layer 1 --sort ablation --top 60",
+        "mnistffn fields --layer 1 --top 60",
         "mnistffn fields --layer 2 --units 0,3,5-9 --kind pattern",
     )
     app.command(epilog=examples)(fields)
@@ -50,7 +51,10 @@ def fields(
     ] = None,
     top: Annotated[
         int | None,
-        typer.Option(help="Only the first of them; without --sort by ablation.", show_default="all"),
+        typer.Option(
+            help="Only the first of them; without --sort by effect, in the output layer by ablation.",
+            show_default="all",
+        ),
     ] = None,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
@@ -78,17 +82,27 @@ def fields(
 def _make_table(result: "FieldsResult") -> "Table":
     from mnistffn.cli.terminal import make_table
 
+    names = result.kind_names
     rows = [
         [
             unit.name,
             " ".join(str(label) for label in unit.prefers[:4]),
-            f"{unit.selectivity:.2f}",
             "dead" if unit.dead else f"{100 * unit.on:.1f}%",
-            f"{round(100 * unit.ablation, 2) + 0.0:.2f}",
-            *(f"{values[row]:.3f}".replace("nan", "-") for values in result.r2.values()),
+            *([] if unit.effect is None else [f"{unit.effect:.1e}"]),
+            _spell_lost(unit),
+            *(f"{result.r2[kind][row]:.3f}".replace("nan", "-") for kind in names),
         ]
         for row, unit in enumerate(result.statistics[:ROWS])
     ]
-    columns = ["unit", "prefers", "selective", "on", "lost", *result.r2]
-    shown = "" if len(rows) == len(result.units) else f", the first {ROWS} of {len(result.units)} units"
-    return make_table(columns, rows, f"layer {result.layer}{shown}; lost: points without; kinds: R²")
+    effect = [] if any(unit.effect is None for unit in result.statistics) else ["effect"]
+    columns = ["unit", "prefers", "on for", *effect, "lost", *names.values()]
+    shown = "" if len(rows) == len(result.units) else f", {ROWS} of {len(result.units)} units"
+    meanings = ["effect: nats"] * len(effect) + ["lost: points of accuracy", "fields: R²"]
+    return make_table(columns, rows, f"layer {result.layer}{shown}; {'; '.join(meanings)}")
+
+
+def _spell_lost(unit: "UnitStatistics") -> str:
+    """Return how many points of accuracy a unit is worth, if that is more than noise."""
+    if abs(unit.ablation) <= 2 * unit.ablation_se:
+        return "noise"
+    return f"{100 * unit.ablation:.2f}"

@@ -3,18 +3,35 @@
 Nothing here imports torch before a command runs, so that ``--help`` answers at once.
 """
 
+import codecs
 import gc
+import io
 import os
 import sys
 import traceback
+import unicodedata
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from mnistffn.cli import data, evaluate, explain, fields, maximize, search, train
+from mnistffn.cli import (
+    compare,
+    data,
+    evaluate,
+    explain,
+    export,
+    fields,
+    maximize,
+    predict,
+    search,
+    status,
+    train,
+)
 from mnistffn.cli.signals import Stopped, end
 from mnistffn.errors import MnistffnError
+
+PLAIN = {"±": "+-", "–": "-", "—": "-", "−": "-", "→": "->", "×": "x", "…": "...", "’": "'"}  # noqa: RUF001
 
 
 class CommandGroup(TyperGroup):
@@ -22,9 +39,15 @@ class CommandGroup(TyperGroup):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run the command line and exit with its code."""
+        codecs.register_error("readable", _spell_in_ascii)
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:  # closed by the shell
                 setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            if isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+                stream.reconfigure(errors="readable")
+        if not {"FORCE_COLOR", "PY_COLORS"} & os.environ.keys():
+            # Typer's help would take the log of a GitHub action for a terminal.
+            os.environ.pop("GITHUB_ACTIONS", None)
         try:
             code = super().main(*args, **extra | {"standalone_mode": False})
         except MnistffnError as error:
@@ -47,6 +70,16 @@ class CommandGroup(TyperGroup):
         end(code or 0)
 
 
+def _spell_in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Return something readable for what a terminal's encoding does not have."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    for character, plain in PLAIN.items():
+        text = text.replace(character, plain)
+    known = unicodedata.normalize("NFKD", text).encode("ascii", "replace")
+    return known.decode(), error.end
+
+
 def _report(message: str, code: int) -> int:
     if os.environ.get("MNISTFFN_DEBUG"):
         traceback.print_exc()
@@ -57,7 +90,7 @@ def _report(message: str, code: int) -> int:
 
 app = typer.Typer(
     cls=CommandGroup,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -73,6 +106,7 @@ def _print_version(requested: bool) -> None:
 
 @app.callback()
 def callback(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
@@ -80,8 +114,10 @@ def callback(
 ) -> None:
     """Tune, train, test and look inside a feed-forward network on MNIST-like images.
 
-    The commands share a run directory: search, then train, then evaluate, fields, maximize and explain.
+    The commands share a run directory: first search, then train, then the others in any order.
     """
+    if context.invoked_subcommand is None:
+        status.show_pipeline()
 
 
 data.register(app)
@@ -91,3 +127,7 @@ evaluate.register(app)
 fields.register(app)
 maximize.register(app)
 explain.register(app)
+predict.register(app)
+compare.register(app)
+export.register(app)
+status.register(app)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mnistffn.inside.scorecard import Score
 
 ROWS = 20
+PROBLEMS = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -56,8 +57,11 @@ def maximize(
     norm: Annotated[
         float, typer.Option(help="Norm of the image, in parts of the training images' median.")
     ] = 1.0,
-    lit: Annotated[
-        float, typer.Option(help="Pixels lit in a smaller part of the training images stay dark.")
+    varying: Annotated[
+        float,
+        typer.Option(
+            help="Pixels that vary in a smaller part of the training images are left as usual."
+        ),
     ] = 0.05,
     total_variation: Annotated[
         float, typer.Option(help="Weight of the penalty on total variation.")
@@ -83,7 +87,8 @@ def maximize(
         raise typer.BadParameter(msg)
     where = opt.take_data(context)
     with Terminal.of(context) as terminal:
-        from mnistffn.inside.maximize import MaximizeOptions, run_maximize
+        from mnistffn.inside.maximize import run_maximize
+        from mnistffn.inside.options import MaximizeOptions
 
         chosen = MaximizeOptions(
             layer=layer,
@@ -93,7 +98,7 @@ def maximize(
             lr=lr,
             pixels=pixels,
             norm=norm,
-            lit=lit,
+            varying=varying,
             total_variation=total_variation,
             jitter=jitter,
             start=start,
@@ -109,6 +114,8 @@ def maximize(
             result = run_maximize(terminal.run, chosen, terminal, where, animate=animate)
             layer, scores, stages = result.layer, result.scores, [f"maximize-layer{result.layer}"]
         terminal.show(_make_table(layer, scores))
+        for problem in _spell_problems(scores):
+            terminal.show(problem)
         content = {"layer": layer, "scores": [asdict(score) for score in scores]}
         terminal.finish(stages, content)
 
@@ -127,15 +134,20 @@ def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
             f"{100 * score.distance_rank:.0f}%",
             _spell(score.agreement, ".2f"),
             _spell(score.survival, ".0%"),
-            score.problem.split(":")[0] if score.problem else "",
         ]
         for score in scores[:ROWS]
     ]
     shown = "" if len(rows) == len(scores) else f", the first {ROWS} of {len(scores)}"
-    columns = ["unit", "value", "of best", "rank", "read as", "near", "nearer", "agree", "shifted"]
-    if any(score.problem for score in scores):
-        columns.append("problem")
-    return make_table(columns, [row[: len(columns)] for row in rows], f"layer {layer}{shown}")
+    columns = [
+        "unit", "value", "of best", "rank", "network", "neighbours", "unusual", "restarts", "shifted",
+    ]  # fmt: skip
+    return make_table(columns, rows, f"layer {layer}{shown}")
+
+
+def _spell_problems(scores: "Sequence[Score]") -> list[str]:
+    problems = [f"{score.objective}: {score.problem}" for score in scores if score.problem]
+    more = [f"and {len(problems) - PROBLEMS:,} more"] if len(problems) > PROBLEMS else []
+    return problems[:PROBLEMS] + more
 
 
 def _spell(value: float | None, form: str) -> str:

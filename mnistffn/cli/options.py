@@ -25,7 +25,8 @@ DataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA",
-        help="MATLAB file with images and labels. Default: the run directory's, else built-in digits.",
+        help="MATLAB, NumPy, IDX or CSV file, or folder of PNG or JPEG images by class; also a pipe. "
+        "Default: the run directory's, else built-in digits.",
         show_default=False,
     ),
 ]
@@ -54,7 +55,7 @@ OwnDataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA",
-        help="The file that the network was trained on, if it lies elsewhere now.",
+        help="The data that the network was trained on, if they lie elsewhere now.",
         show_default=False,
     ),
 ]
@@ -170,7 +171,7 @@ PrecisionOption = Annotated[
 DeviceOption = Annotated[
     Device,
     typer.Option(
-        metavar="WHERE", help="Where to train: cpu, cuda, mps, or auto: a GPU if there is one."
+        metavar="WHERE", help="Where to train: cpu, cuda, cuda:1, mps, or auto: a GPU if there is one."
     ),
 ]
 LayerOption = Annotated[
@@ -218,6 +219,7 @@ def parameter(name: str) -> Any:
         rich_help_panel=row.panel,
         metavar=row.metavar,
         show_default=False,
+        parser=read_strength if name == "adversarial" else None,
     )
 
 
@@ -258,6 +260,16 @@ def read_size(text: str) -> int:
         msg = f"{text!r} is no size such as 4GB"
         raise typer.BadParameter(msg, param_hint="--max-size")
     return size
+
+
+def read_strength(text: str | float) -> float:
+    """Return a number from text such as ``0.03`` or ``8/255``."""
+    over, _, under = str(text).partition("/")
+    try:
+        return float(over) / float(under or 1)
+    except (ValueError, ZeroDivisionError) as error:
+        msg = f"{text!r} is no strength such as 0.03 or 8/255"
+        raise typer.BadParameter(msg) from error
 
 
 def read_sizes(text: str) -> tuple[int, ...]:

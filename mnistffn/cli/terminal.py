@@ -1,6 +1,7 @@
 """What the commands print: results to stdout, progress and messages to stderr."""
 
 import json
+import math
 import shlex
 import sys
 import time
@@ -17,11 +18,10 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from mnistffn.cli.options import DEFAULT_RUN_DIR
@@ -31,6 +31,7 @@ from mnistffn.run.directory import RunDirectory
 SECONDS_BETWEEN_LINES = 2.0
 PIPE_WIDTH = 240
 ENTRY = 8
+BARS, SPARKS = "▁▂▃▄▅▆▇█", 8
 
 
 class Terminal(Progress):
@@ -86,10 +87,11 @@ class Terminal(Progress):
             style = "yellow" if message.startswith("warning:") else None
             self.err.print(message, markup=False, style=style, soft_wrap=not self.err.is_terminal)
 
-    def step(self, done: int, total: int, message: str) -> None:
+    def step(self, done: int, total: int, message: str, trend: Sequence[float] = ()) -> None:
         """Move the bar, or print a line from time to time."""
         if self.animated:
-            self._move_bar(done, total, message)
+            spark = "" if self.err.encoding == "ascii" else draw_spark(trend)
+            self._move_bar(done, total, f"{spark} {message}".strip())
         elif not self.quiet and done:
             now = time.monotonic()
             if now - self.last_line >= SECONDS_BETWEEN_LINES or done == total:
@@ -140,18 +142,21 @@ class Terminal(Progress):
 
     def _move_bar(self, done: int, total: int, message: str) -> None:
         if self.bar is None:
+            # The message gives way where the terminal is narrow: all else is there in full.
+            rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
             self.bar = ProgressBar(
-                BarColumn(20),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.description}", markup=False),
+                BarColumn(8),
+                MofNCompleteColumn(table_column=Column(no_wrap=True)),
+                TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+                TextColumn("left", table_column=Column(no_wrap=True)),
+                TextColumn("{task.description}", markup=False, table_column=rest),
                 console=self.err,
                 transient=True,
+                expand=True,
             )
             self.bar.add_task(message, total=total)
             self.bar.start()
-        self.bar.update(self.bar.task_ids[0], completed=done, description=message)
+        self.bar.update(self.bar.task_ids[0], completed=done, total=total, description=message)
 
     def _stop_bar(self) -> None:
         if self.bar is not None:
@@ -162,13 +167,33 @@ class Terminal(Progress):
         self.note(f"warning: {' '.join(str(message).split())}")
 
 
+def draw_spark(values: Sequence[float]) -> str:
+    """Return the last of some values as a line of bars, the highest and the lowest of them in full.
+
+    Examples
+    --------
+    >>> draw_spark([0.91, 0.95, 0.97, 0.97])
+    '▁▆██'
+    """
+    shown = [value for value in values if math.isfinite(value)][-SPARKS:]
+    if len(shown) < 2:
+        return ""
+    low, high = min(shown), max(shown)
+    heights = [(value - low) / (high - low or 1) for value in shown]
+    return "".join(BARS[round(height * (len(BARS) - 1))] for height in heights)
+
+
 def make_table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str | None = None,
+    *,
+    n_left: int = 0,
 ) -> Table:
-    """Return a table with numbers to the right."""
+    """Return a table with numbers to the right, and the first ``n_left`` columns to the left."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, justify="right")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="left" if place < n_left else "right")
     for row in rows:
         table.add_row(*row)
     return table

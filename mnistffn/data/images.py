@@ -43,6 +43,8 @@ class Images:
     form : {"rows", "axes"}
     orientations : tuple of str
         Those that are possible.
+    reason : str
+        Why no other is.
     scale : Scale
     polarity, polarity_evidence : str
     warnings : list of str
@@ -51,6 +53,7 @@ class Images:
     values: NDArray[np.uint8]
     form: str
     orientations: Sequence[str]
+    reason: str
     scale: Scale
     polarity: str
     polarity_evidence: str
@@ -96,7 +99,10 @@ def read_images(
     scale = _settle_scale(source, names, arrays, known, warnings)
     shape = arrays[0].shape[1:]
     orientations: Sequence[str] = BOTH
-    if len(shape) == 1:
+    reason = "follows from --image-shape"
+    if all(pair.is_upright for pair in pairs) and orientation == "auto":
+        orientations, reason = BOTH[:1], "pictures lie as they are seen"
+    elif len(shape) == 1:
         length, orientations = _settle_rows(source, arrays, orientation, image_shape)
         shape = (shape[0] // length, length)
     scales = _settle_scales_of_parts(source, names, pairs, scale, warnings)
@@ -126,7 +132,7 @@ def read_images(
             raise DataError(msg)
     values = 255 - values if found == "dark" else values
     form = "rows" if arrays[0].ndim == 2 else "axes"
-    return Images(values, form, orientations, scale, found, evidence, warnings)
+    return Images(values, form, orientations, reason, scale, found, evidence, warnings)
 
 
 def _settle_scale(

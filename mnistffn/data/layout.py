@@ -180,7 +180,8 @@ class Finder:
         label = self._choose_labels(part, [label for v, label in fitting if v is variable])
         axis = self._choose_axis(variable, label.n, label.values)
         pixels = put_samples_first(self.read(variable), axis)
-        return Pair(part, str(variable), add_mean(pixels, variable, self.variables, self.read), label)
+        pixels = add_mean(pixels, variable, self.variables, self.read)
+        return Pair(part, str(variable), pixels, label, variable.is_upright)
 
     def _pair_single(self, labels: list[RawLabels]) -> Pair | None:
         """Return a single image in a row of pixels, with its label."""

@@ -45,7 +45,7 @@ NO_CLASS_NAMES = {
     "images",
 }
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_WORD = re.compile(r"t10k|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 def split_words(name: str) -> list[str]:

@@ -13,7 +13,7 @@ from mnistffn.data.pixels import draw_rows
 from mnistffn.errors import DataError
 
 Orientation = Literal["auto", "row-major", "column-major"]
-BOTH = ("row-major", "column-major")
+BOTH: tuple[Literal["row-major", "column-major"], ...] = ("row-major", "column-major")
 ENOUGH_IMAGES, ENOUGH_CLASSES = 100, 5  # to contradict what the run has settled
 MIRRORED = 1.3  # times as many images: slant alone makes a mirrored 0 or 1 look better, by a tenth
 SEVERAL = 10  # classes whose shapes may tell which way up they lie
@@ -46,6 +46,8 @@ class Settler:
         Those that are possible.
     known : Layout or None
         How the data of the run were read.
+    reason : str
+        Why no other orientations are possible.
 
     Attributes
     ----------
@@ -59,11 +61,13 @@ class Settler:
         labels: NDArray[Any],
         orientations: Sequence[str],
         known: Layout | None,
+        reason: str = "",
     ) -> None:
         self.source, self.images, self.labels = source, images, labels
-        self.orientations, self.known = orientations, known
+        self.orientations, self.known, self.reason = orientations, known, reason
         self.warnings: list[str] = []
-        self.readings: list[Reading] = []
+        self.readings: list[Reading] = []  # of the orientations that are possible
+        self.every: list[Reading] = []
 
     def compare(self, requested: LabelsMean) -> list[str]:
         """Compare with digits, as far as the labels may mean some, and return what they may mean."""
@@ -77,7 +81,7 @@ class Settler:
                 raise DataError(msg)
             meanings = [requested] if set(classes) <= set(range(11)) else []
         if meanings:
-            every = compare_with_digits(self.images, self.labels, meanings)
+            every = self.every = compare_with_digits(self.images, self.labels, meanings)
             self.readings = [r for r in every if r.orientation in self.orientations]
             self._check_upright(every[0])
         return meanings
@@ -143,7 +147,8 @@ class Settler:
         if requested != "auto":
             return requested, "given"
         if len(self.orientations) == 1:
-            return self.orientations[0], "follows from --image-shape"
+            self._question(meaning)
+            return self.orientations[0], self.reason
         known = self.known.orientation if self.known and self.known.form == form else None
         readings = [r for r in self.readings if r.meaning == meaning]
         if not readings:
@@ -162,6 +167,18 @@ class Settler:
             f"({shown}); --orientation says otherwise"
         )
         return taken, shown if taken == best.orientation else "the run's"
+
+    def _question(self, meaning: str) -> None:
+        """Tell where images look as if they lay otherwise than the only way that is possible."""
+        readings = [r for r in self.every if r.meaning == meaning and r.orientation in BOTH]
+        if readings and readings[0].orientation != self.orientations[0]:
+            best, own = readings
+            if best.tells and best.beats(own):
+                self.warnings.append(
+                    f"the images of {self.source} look {best.orientation} "
+                    f"({_compare(best, own, own.orientation)}): --orientation {best.orientation} "
+                    f"turns them"
+                )
 
     def _settle_by_shape(self, known: str | None) -> tuple[str, str]:
         """Tell by what is written: letters and digits are taller than they are wide, most of them."""
@@ -202,6 +219,7 @@ def check_parts(
     parts: Mapping[str, tuple[NDArray[np.uint8], NDArray[Any]]],
     orientation: str,
     meaning: str,
+    orientations: Sequence[str] = BOTH,
 ) -> None:
     """Raise DataError where a part of the data contradicts how all of them are read.
 
@@ -212,12 +230,15 @@ def check_parts(
         Images that are not yet turned, and labels as the file has them.
     orientation, meaning : str
         As they were settled.
+    orientations : sequence of str
+        Those that are possible; others are no contradiction.
     """
     for part, (images, labels) in parts.items():
         meanings = list_meanings(np.unique(labels).tolist()) if labels.dtype.kind == "i" else []
         if not meanings:
             continue
         readings = compare_with_digits(images, labels, list(dict.fromkeys([meaning, *meanings])))
+        readings = [r for r in readings if r.orientation in orientations or r.orientation not in BOTH]
         own = next(r for r in readings if (r.orientation, r.meaning) == (orientation, meaning))
         best = readings[0]
         if best.tells and best.beats(own):

@@ -30,12 +30,15 @@ class Pair:
     pixels : ndarray of shape (n, pixels) or (n, a, b)
         As the file has them, but for the samples, which come first.
     raw_labels : RawLabels
+    is_upright : bool
+        Whether the images lie upright for certain.
     """
 
     part: str
     images: str
     pixels: NDArray[Any]
     raw_labels: RawLabels
+    is_upright: bool = False
 
     @property
     def labels(self) -> str:
@@ -45,7 +48,7 @@ class Pair:
     def take(self, rows: NDArray[np.int64], part: str, variable: str) -> "Pair":
         """Return those that belong to a part, as a variable says."""
         labels = self.raw_labels.take(rows, f"{self.labels}, parts by {variable}")
-        return Pair(part, self.images, self.pixels[rows], labels)
+        return Pair(part, self.images, self.pixels[rows], labels, self.is_upright)
 
 
 def may_be_images(variable: Variable) -> bool:

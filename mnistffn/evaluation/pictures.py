@@ -80,8 +80,8 @@ def _draw_confused(
         for place in flat
     ]
     heading = (
-        "Pairs of classes that are confused most often, and\n"
-        "how often each way; the surest errors first"
+        "Which classes are confused most often\n"
+        "beside each pair: how often each way; the surest errors first"
     )
     shown = _take(images, flat), sum(widths), titles, captions, row_labels
     stage.write_figure(
@@ -106,7 +106,7 @@ def _draw_doubtful(
         for row, mine, other in zip(rows, own, suggested, strict=True)
     ]
     some = f"{n:,}, of which {len(rows)} are shown" if n > len(rows) else f"{n}"
-    heading = f"Labels to look at: {some}.\nThe network doubts them, and may be wrong itself."
+    heading = f"Labels to look at: {some}\nthe network doubts them, and may be wrong itself"
     shown = _take(images, rows), titles, captions
     stage.write_figure(
         names.of("labels.png"), draw_doubtful, *shown, heading if n else "The network doubts no label"

@@ -29,33 +29,45 @@ class Reading:
     ----------
     index : int
         Of the image in the data set.
-    label, prediction : int
-        Indices of classes.
+    label : int or None
+        Index of its class; None for a picture of which nobody has said what it shows.
+    prediction : int
+        Index of the class that is read.
     rival : int
         Index of the class that the prediction is held against: of an error its label, of a hit the
         second most probable class.
     logits, probabilities : ndarray of shape (classes,), float64
+    picture : str or None
+        Name of a picture that is none of the data set.
     """
 
     index: int
-    label: int
+    label: int | None
     prediction: int
     rival: int
     logits: NDArray[np.float64]
     probabilities: NDArray[np.float64]
+    picture: str | None = None
 
     @property
     def is_right(self) -> bool:
-        """Whether the network reads it as its label."""
-        return self.prediction == self.label
+        """Whether the network reads it as its label, or as what may be one."""
+        return self.label is None or self.prediction == self.label
+
+    @property
+    def target(self) -> int:
+        """The label, or, where there is none, the class that is read."""
+        return self.prediction if self.label is None else self.label
 
     @classmethod
-    def of(cls, index: int, label: int, logits: NDArray[np.float64]) -> "Reading":
+    def of(
+        cls, index: int, label: int | None, logits: NDArray[np.float64], picture: str | None = None
+    ) -> "Reading":
         """Rank the classes by their logits."""
         prediction, second = (int(place) for place in np.argsort(-logits, kind="stable")[:2])
-        rival = second if prediction == label else label
+        rival = second if label is None or prediction == label else label
         probabilities = torch.from_numpy(logits).softmax(dim=0).numpy()
-        return cls(index, label, prediction, rival, logits, probabilities)
+        return cls(index, label, prediction, rival, logits, probabilities, picture)
 
 
 def read_images(opened: OpenLayer, indices: Sequence[int], progress: Progress) -> list[Reading]:

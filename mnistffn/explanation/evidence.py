@@ -15,9 +15,9 @@ from mnistffn.explanation.choice import Reading
 from mnistffn.explanation.pixels import attribute_pixels
 from mnistffn.explanation.training import TrainingMeasures, activate, correlate, measure_training
 from mnistffn.explanation.units import UnitEvidence, pick, trace_units
-from mnistffn.inside.fieldmaps import SMALLEST_LIT_PART, average_images
+from mnistffn.inside.fieldmaps import SMALLEST_PART, average_images
 from mnistffn.inside.layer import OpenLayer
-from mnistffn.inside.realimages import find_lit
+from mnistffn.inside.realimages import find_varying
 from mnistffn.inside.unitstats import MOST_IMAGES, find_preferred, finite_or_none
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.network.tensors import as_float, as_tensor
@@ -40,8 +40,8 @@ class Explainer:
         By the image's index: its row in ``measures.distances``.
     patterns : mapping of (int, int) to ndarray of shape (pixels,), float32 in [0, 1]
         By layer and unit: the image that the unit's pattern stands for. The output's are all there.
-    lit : ndarray of shape (pixels,), bool
-        Pixels that at least a thousandth of the training images light.
+    varying : ndarray of shape (pixels,), bool
+        Pixels that vary in at least a thousandth of the training images.
     """
 
     opened: OpenLayer
@@ -49,7 +49,7 @@ class Explainer:
     measures: TrainingMeasures
     rows: dict[int, int]
     patterns: dict[tuple[int, int], NDArray[np.float32]]
-    lit: NDArray[np.bool_]
+    varying: NDArray[np.bool_]
 
     @classmethod
     def of(cls, opened: OpenLayer, readings: Sequence[Reading]) -> "Explainer":
@@ -78,7 +78,7 @@ class Explainer:
             measure_training(layers, X, targets, images),
             {reading.index: row for row, reading in enumerate(readings)},
             patterns,
-            find_lit(X[:MOST_IMAGES], SMALLEST_LIT_PART).numpy(),
+            find_varying(X[:MOST_IMAGES], SMALLEST_PART)[0].numpy(),
         )
 
     def explain(
@@ -102,13 +102,14 @@ class Explainer:
         data, names = self.opened.run_data, self.opened.classes
         pixels = data.dataset.flat[reading.index]
         content: dict[str, Any] = {
-            "index": reading.index,
-            "part": name_part(data.split, reading.index),
+            "index": reading.index if reading.picture is None else None,
+            "picture": reading.picture,
+            "part": None if reading.picture else name_part(data.split, reading.index),
             "classes": names,
-            "label": names[reading.label],
+            "label": None if reading.label is None else names[reading.label],
             "prediction": names[reading.prediction],
             "rival": names[reading.rival],
-            "is_right": reading.is_right,
+            "is_right": None if reading.label is None else reading.is_right,
             "probabilities": reading.probabilities.tolist(),
             "logits": reading.logits.tolist(),
         }
@@ -194,8 +195,8 @@ class Explainer:
         """Return how well every class's pattern image fits, and how the image departs from its own."""
         layer, n_classes = len(self.opened.layers), len(self.opened.classes)
         patterns = np.stack([self.patterns[layer, unit] for unit in range(n_classes)])
-        agreement = correlate(image[self.lit], patterns[:, self.lit])
-        arrays = {"class_patterns": patterns, "departure": image - patterns[reading.label]}
+        agreement = correlate(image[self.varying], patterns[:, self.varying])
+        arrays = {"class_patterns": patterns, "departure": image - patterns[reading.target]}
         return arrays, {"agreement": [finite_or_none(value) for value in agreement]}
 
     def _find_neighbours(self, reading: Reading) -> Found:
@@ -241,7 +242,9 @@ class Explainer:
         """Return the smallest change that turns an error into a hit, or a hit into an error."""
         norm: Norm = robustness["norm"] if robustness else "l2"
         seed = self.opened.run_data.record.split_seed
-        change = find_change(network, pixels, reading.label, norm, is_right=reading.is_right, seed=seed)
+        change = find_change(
+            network, pixels, reading.target, norm, is_right=reading.is_right, seed=seed
+        )
         changed = torch.from_numpy(change.image)
         with torch.inference_mode():
             read_as = self.opened.classes[int(network(changed[None]).argmax())]

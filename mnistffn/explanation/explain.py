@@ -1,5 +1,6 @@
 """Explaining images: a page about each, and the numbers behind it."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from mnistffn.explanation.change import ROBUSTNESS, read_robustness
 from mnistffn.explanation.choice import read_images
 from mnistffn.explanation.evidence import Explainer
+from mnistffn.explanation.own import OwnPictures, name_page, read_own
 from mnistffn.explanation.sentence import summarise, write_headings
 from mnistffn.inside.layer import open_layer
 from mnistffn.network.modelfile import read_model
@@ -41,10 +43,12 @@ def run_explain(
     indices: Sequence[int],
     progress: Progress,
     data: DataOptions = DataOptions(),  # noqa: B008  # it is frozen
+    own: OwnPictures | None = None,
 ) -> ExplainResult:
     """Explain why a run's model reads images as it does.
 
-    Writes explain-<index>.npz, .json and .png for each.
+    Writes explain-<index>.npz, .json and .png for each; for a picture of one's own
+    explain-picture-<name>.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ def run_explain(
     progress : Progress
     data : DataOptions
         Where the run's data are now, if not where they were.
+    own : OwnPictures or None
+        Pictures to explain beside these images, or instead of them.
 
     Raises
     ------
@@ -64,7 +70,10 @@ def run_explain(
         There is no such image, or there are more than 50.
     """
     opened = open_layer(run, None, progress, data)
-    readings = read_images(opened, indices, progress)
+    readings = read_images(opened, indices, progress) if indices or own is None else []
+    if own is not None:
+        opened, pictures = read_own(opened, own, progress)
+        readings = [*readings, *pictures]
     network = read_model(run.path / "model.pt").network.eval()
     robustness = read_robustness(run)
     with torch.no_grad():
@@ -72,7 +81,7 @@ def run_explain(
     reads = ["model.pt", *([ROBUSTNESS] if robustness else [])]
     result = ExplainResult([], [])
     for done, reading in enumerate(readings):
-        progress.step(done, len(readings), f"explaining image {reading.index}")
+        progress.step(done, len(readings), f"explaining {reading.picture or f'image {reading.index}'}")
         with seeded(0, n_threads=1):  # what is left is small: threads would wait for each other
             arrays, content = explainer.explain(reading, network, robustness)
         content["sentence"] = summarise(content)
@@ -85,17 +94,24 @@ def _write(
     run: RunDirectory,
     explainer: Explainer,
     arrays: Mapping[str, NDArray[Any]],
-    content: Mapping[str, Any],
+    content: dict[str, Any],
     reads: Sequence[str],
 ) -> str:
     """Write what was found of one image, and return the stage's name."""
     from mnistffn.figures.explain import draw_explanation
 
-    name, data = f"explain-{content['index']}", explainer.opened.run_data
+    name, data = name_page(content), explainer.opened.run_data
+    picture = content["picture"]
+    which = str(content["index"]) if picture is None else f"--image {shlex.quote(picture)}"
     with run.stage(
         name,
-        command=f"explain {content['index']}",
-        options={"index": content["index"], "device": "cpu", "seed": data.record.split_seed},
+        command=f"explain {which}",
+        options={
+            "index": content["index"],
+            "picture": picture,
+            "device": "cpu",
+            "seed": data.record.split_seed,
+        },
         reads=reads,
         data=data.record,
     ) as stage:

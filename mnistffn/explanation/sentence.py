@@ -1,6 +1,7 @@
 """One sentence that sums up an explanation; what the numbers do not carry is left out."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 CLEAR_AGREEMENT = 0.02  # of two correlations
@@ -23,10 +24,14 @@ def summarise(content: Mapping[str, Any]) -> str:
 def write_headings(content: Mapping[str, Any]) -> dict[str, str]:
     """Return the title of the page, and by what stands under each, the headings: sentences too."""
     one, other = content["prediction"], content["rival"]
-    then = f"rightly; next comes {other}" if content["is_right"] else f"but it is labelled {other}"
+    then = {
+        True: f"rightly; next comes {other}",
+        False: f"but it is labelled {other}",
+        None: f"next comes {other}",
+    }[content["is_right"]]
     pixels = content["pixels"]
     headings = {
-        "title": f"Image {content['index']} is read as {one}, {then}",
+        "title": f"{_name_image(content)} is read as {one}, {then}",
         "text": content["sentence"],
         "pixels": "Red pixels speak for the class, blue ones against it. "
         f"For {one} rather than {other} they add {pixels['added']['difference']:+.2f} "
@@ -38,6 +43,11 @@ def write_headings(content: Mapping[str, Any]) -> dict[str, str]:
     for place, step in zip(("units", "units_below"), content["units"], strict=False):
         headings[place] = _head_units(content, step)
     return headings
+
+
+def _name_image(content: Mapping[str, Any]) -> str:
+    picture = content["picture"]
+    return f"Image {content['index']}" if picture is None else Path(picture).name
 
 
 def _head_units(content: Mapping[str, Any], step: Mapping[str, Any]) -> str:
@@ -93,8 +103,9 @@ def tell_reading(content: Mapping[str, Any]) -> str:
     probability = dict(zip(content["classes"], content["probabilities"], strict=True))
     prediction, rival = content["prediction"], content["rival"]
     read = f"read as {prediction} ({probability[prediction]:.2f})"
-    if content["is_right"]:
-        return f"{read}, rightly, next {rival} ({probability[rival]:.2f})"
+    if content["is_right"] is not False:
+        rightly = ", rightly" if content["is_right"] else ""
+        return f"{read}{rightly}, next {rival} ({probability[rival]:.2f})"
     return f"{read}, labelled {content['label']} ({probability[rival]:.2f})"
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 # Confidences crowd at 1: both axes are even in the logarithm of the odds, from 1 in 50 on.
 TICKS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9997, 0.9999)
 SUREST = 0.99995  # what is nearer to 1 is drawn there
-COLORS = ("tab:blue", "tab:orange")
+MARKERS = "osD^v<>pPX"
 
 
 def draw_calibration(
@@ -38,7 +38,7 @@ def draw_calibration(
     grid = figure.add_gridspec(2, 2, height_ratios=(4, 1))
     diagram = figure.add_subplot(grid[0, 0])
     histogram = figure.add_subplot(grid[1, 0], sharex=diagram)
-    _draw_reliability(diagram, bins)
+    draw_reliability(diagram, bins)
     _draw_confidences(histogram, confidences)
     _draw_risk(figure.add_subplot(grid[:, 1]), curve, threshold, n)
     return figure
@@ -50,7 +50,8 @@ def _stretch(probability: NDArray[np.float64] | Sequence[float] | float) -> NDAr
     return np.asarray(np.log10(clipped / (1 - clipped)))
 
 
-def _draw_reliability(axes: Axes, bins: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
+def draw_reliability(axes: Axes, bins: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
+    """Draw confidence against accuracy, for up to ten names: see :func:`draw_calibration`."""
     lowest = min(min(bin_["confidence"].min(), bin_["low"].min()) for bin_ in bins.values())
     start = float(_stretch(max(lowest * 0.9, 0.005)))
     end = float(_stretch(1.0)) + 0.25
@@ -60,9 +61,9 @@ def _draw_reliability(axes: Axes, bins: Mapping[str, Mapping[str, NDArray[np.flo
     for place, (name, bin_) in enumerate(bins.items()):
         x = _stretch(bin_["confidence"])
         low, middle, high = (_stretch(bin_[key]) for key in ("low", "accuracy", "high"))
-        axes.vlines(x, np.maximum(low, start), high, color=COLORS[place], alpha=0.4, linewidth=2)
-        marker = "os"[place]
-        axes.plot(x, middle, marker, color=COLORS[place], markersize=5, label=name)
+        axes.vlines(x, np.maximum(low, start), high, color=f"C{place}", alpha=0.4, linewidth=2)
+        marker = MARKERS[place]
+        axes.plot(x, middle, marker, color=f"C{place}", markersize=5, label=name)
     axes.set(xlim=(start, end), ylim=(start, end), ylabel="accuracy, with 95% interval")
     axes.set_title("Reliability: are images right as often as they are sure?", fontsize=10)
     axes.yaxis.set_ticks(*_list_ticks(start))

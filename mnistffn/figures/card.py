@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from mnistffn.figures.fields import find_bound, spell_r2
-from mnistffn.figures.maximize import find_range, spell_activation
-from mnistffn.figures.mosaic import DPI, join_tiles
+from mnistffn.figures.fields import R2, find_bound, name_kinds, spell_change, spell_r2
+from mnistffn.figures.maximize import NEIGHBOURS, find_range, spell_activation
+from mnistffn.figures.mosaic import DPI, MARK, join_tiles
 
 POSITIVE, NEGATIVE, OTHER = "tab:red", "tab:blue", "0.6"
 
@@ -35,20 +35,21 @@ def draw_card(
     """
     layout = ConstrainedLayoutEngine(rect=(0.02, 0.02, 0.96, 0.96), h_pad=0.12)
     figure = Figure((11, 8.2), dpi=DPI, layout=layout)
-    figure.suptitle(heading, x=0.02, ha="left", fontsize=13)
+    figure.suptitle(f"{heading}\n{R2}", x=0.02, ha="left", fontsize=11)
     bands: Any = figure.subfigures(3, 1, height_ratios=(3, 2.6, 3))
     top, middle, bottom = bands
-    maximizing, *panels = top.subplots(1, 1 + len(kinds))
+    names = name_kinds({kind: arrays[kind] for kind in kinds})
+    maximizing, *panels = top.subplots(1, 1 + len(names))
     _draw_gray(maximizing, arrays["maximizing"], find_range(arrays["maximizing"]))
     maximizing.set_title(f"maximizing image\n{_describe_activation(content['score'])}", fontsize=9)
-    for axes, (kind, meaning) in zip(panels, kinds.items(), strict=True):
-        _draw_field(axes, arrays[kind], arrays["lit"].astype(bool))
+    for axes, (kind, name) in zip(panels, names.items(), strict=True):
+        _draw_field(axes, arrays[kind], arrays["varying"].astype(bool))
         r2 = content["r2"][kind]
-        axes.set_title(f"{kind}: {spell_r2(r2)}\n{meaning}", fontsize=9)
+        axes.set_title(f"{name}: {spell_r2(r2)}\n{kinds[kind]}", fontsize=9)
     for axes, name, title in zip(
         middle.subplots(2, 1),
         ("most_real", "least_real"),
-        ("training images that excite it most", "and least"),
+        ("training images that excite it most", "training images that excite it least"),
         strict=True,
     ):
         images = arrays[name]
@@ -59,7 +60,10 @@ def draw_card(
     _draw_classes(classes, content)
     _draw_outgoing(outgoing, content["outgoing"])
     card.set_axis_off()
-    card.text(0, 1, "\n".join(_describe(content)), va="top", fontsize=9, linespacing=1.4)
+    text = card.text(0, 1, "\n".join(_describe(content)), va="top", fontsize=9, linespacing=1.4)
+    if content["score"]["problem"]:
+        text.set_color(MARK)
+        maximizing.title.set_color(MARK)
     return figure
 
 
@@ -68,10 +72,10 @@ def _draw_gray(axes: Axes, image: NDArray[np.float32], ends: tuple[float, float]
     axes.set_axis_off()
 
 
-def _draw_field(axes: Axes, field: NDArray[np.float32], lit: NDArray[np.bool_]) -> None:
+def _draw_field(axes: Axes, field: NDArray[np.float32], varying: NDArray[np.bool_]) -> None:
     bound = find_bound(field[None])
     colors = colormaps["RdBu_r"].with_extremes(bad="0.88")
-    shown = np.where(lit, field, np.nan)
+    shown = np.where(varying, field, np.nan)
     axes.imshow(shown, cmap=colors, vmin=-bound, vmax=bound, interpolation="nearest")
     axes.set_axis_off()
     axes.text(0.5, -0.03, f"±{bound:.2g}", ha="center", va="top", fontsize=8, transform=axes.transAxes)
@@ -105,27 +109,30 @@ def _draw_outgoing(axes: Axes, outgoing: Sequence[tuple[str, float]]) -> None:
 
 
 def _describe_activation(score: Mapping[str, Any]) -> str:
-    activation, best = spell_activation(score)
-    return f"{activation} = {best} real" if best else activation
+    value, best = spell_activation(score)
+    return f"value {value}" + f" = {best} of best" * bool(best)
 
 
 def _describe(content: Mapping[str, Any]) -> list[str]:
     score = content["score"]
     prefers = " ".join(str(label) for label in content["prefers"][:4]) or "no class"
-    lost = round(100 * content["ablation"], 2)
     lines = [
         f"prefers {prefers} (selectivity {content['selectivity']:.2f})",
         "dead" if content["dead"] else f"on for {100 * content['on']:.1f}% of the training images",
-        f"without it accuracy {'falls' if lost >= 0 else 'rises'} by {abs(lost):.2f} points",
+        f"accuracy without it: {spell_change(content)} points",
         "",
         "The maximizing image",
+    ]
+    lines += [score["problem"].replace(": ", ":\n")] if score["problem"] else []
+    n_neighbours = round(NEIGHBOURS * score["neighbours_probability"])
+    lines += [
         f"is read as {score['predicted']} ({score['probability']:.2f}) by the network",
-        f"and as {score['neighbours_predicted']} ({score['neighbours_probability']:.1f}) by neighbours",
+        f"and as {score['neighbours_predicted']} ({n_neighbours} of {NEIGHBOURS}) by neighbours",
         f"{score['distance_rank']:.0%} of real images are nearer to training",
         f"the unit is number {score['rank']} of its layer",
     ]
     if score["agreement"] is not None:
-        lines.append(f"restarts agree by {score['agreement']:.2f}")
+        lines.append(f"restarts correlate by {score['agreement']:.2f}")
     if score["survival"] is not None:
-        lines.append(f"a small shift leaves {score['survival']:.0%}")
-    return lines + ([score["problem"].replace(": ", ":\n")] if score["problem"] else [])
+        lines.append(f"a small shift leaves {score['survival']:.0%} of the value")
+    return lines

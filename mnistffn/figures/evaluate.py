@@ -127,7 +127,10 @@ def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Figure:
     axes.set(xticks=ticks, yticks=ticks, yticklabels=shown, xlabel="predicted", ylabel="label")
     axes.set_xticklabels(shown, rotation=0 if is_small and max(map(len, shown)) <= 3 else 90)
     total = int(counts.sum())
-    axes.set_title(f"{total - int(np.trace(counts)):,} errors in {total:,} images", fontsize=11)
+    n_errors = total - int(np.trace(counts))
+    axes.set_title(
+        f"Which class is taken for which: {n_errors:,} errors in {total:,} images", fontsize=11
+    )
     figure.colorbar(artist, label="images classified wrongly", shrink=0.8, aspect=30)
     if not is_small:
         _list_confusions(figure, counts, names)

@@ -67,9 +67,12 @@ def _show_pixels(arrays: Arrays, content: Content) -> list[Panel]:
     bound = max(_find_bound(field) for field in maps)
     one, other = shorten(content["prediction"]), shorten(content["rival"])
     titles = (f"evidence for {one}", f"evidence for {other}", f"for {one}\nrather than {other}")
-    part, second = content["part"], "next" if content["is_right"] else "label"
+    second = "label" if content["is_right"] is False else "next"
+    about = f"image {content['index']}\n({content['part']} part)"
+    if content["picture"] is not None:
+        about = "what the network saw\nof the picture"
     panels = [
-        Panel(partial(_draw_gray, image=image), f"image {content['index']}\n({part} part)"),
+        Panel(partial(_draw_gray, image=image), about),
         Panel(
             partial(_draw_bars, values=content["probabilities"], content=content, top=1.0),
             f"probability of each class\n(red: read, blue: {second})",
@@ -135,11 +138,12 @@ def _show_unit_pixels(arrays: Arrays, content: Content) -> list[Panel]:
 
 def _show_patterns(arrays: Arrays, content: Content) -> list[Panel]:
     """How well each class's pattern fits, the label's, and where the image departs from it."""
-    label = content["classes"].index(content["label"])
+    shown = content["prediction"] if content["label"] is None else content["label"]
+    label = content["classes"].index(shown)
     agreement = [value or 0.0 for value in content["agreement"]]
     draw = partial(_draw_bars, values=agreement, content=content, top=max(*agreement, 0.1) * 1.08)
     departure = partial(_draw_field, field=arrays["departure"], bound=1.0, image=None)
-    name = shorten(content["label"])
+    name = shorten(shown)
     return [
         Panel(draw, "agreement with the\npattern of each class", width=1.35),
         Panel(partial(_draw_gray, image=arrays["class_patterns"][label]), f"pattern of {name}"),

@@ -18,6 +18,15 @@ from mnistffn.figures.mosaic import (
     join_tiles,
 )
 
+LEGEND = """\
+excites most, excites least: training images; best: the highest value of one
+neighbours: the class of most of the five nearest training images, and how many are of it
+unusual: part of the held-out images that are nearer to the training images
+restarts: mean correlation between the images that different starts end in
+shifted: what a small shift leaves of the value"""
+RED = "; red: not what was asked for"
+ROWS = {"maximizing": "maximizing", "most 1": "excites most", "least 1": "excites least"}
+NEIGHBOURS = 5
 FRAME_SECONDS = 0.08
 LAST_SECONDS = 2.0
 
@@ -28,7 +37,7 @@ def draw_maximized(
     """Draw maximizing images, their scorecards, and real images beside them.
 
     Up to a dozen stand in columns, more of them as rows of three: the maximizing image, the real image
-    that excites most and the one that excites least.
+    that excites most and the one that excites least. Those with a problem stand out in red.
 
     Parameters
     ----------
@@ -39,19 +48,28 @@ def draw_maximized(
     heading : str
     """
     names = [score["objective"] for score in scores]
+    marked = [row for row, score in enumerate(scores) if score["problem"]]
+    red = RED * bool(marked)
     if len(scores) <= MOST_COLUMNS:
         cards = ["\n".join(describe_score(score)) for score in scores]
         captions = [*cards, *[""] * (len(scores) * (len(rows) - 1))]
         titles = [*names, *captions[len(names) :]]
         stacked = np.concatenate(list(rows.values()))
-        tiles = Tiles(stacked, len(scores), titles, captions, list(rows))
+        labels = [ROWS.get(name, name.partition(" ")[2]) for name in rows]
+        tiles = Tiles(stacked, len(scores), titles, captions, labels, marked=marked)
     else:
         kinds = [name for name in rows if name.endswith("1") or name == next(iter(rows))]
         blocks = join_tiles([rows[kind] for kind in kinds], len(kinds))
         short = len(scores) > MOST_CAPTIONS
         captions = ["\n".join(describe_score(score, is_short=short)) for score in scores]
-        tiles = Tiles(blocks, choose_columns(len(scores)), names, captions)
-        heading += f"\nside by side: {', '.join(kinds)}"
+        tiles = Tiles(blocks, choose_columns(len(scores)), names, captions, marked=marked)
+        heading += (
+            "\nSide by side: the maximizing image, the training image that excites most, and least"
+        )
+        if short:
+            heading += f"{red}\nBelow: value in parts of that of the best training image, class read"
+    if not (len(scores) > MOST_COLUMNS and short):
+        heading += f"\n{LEGEND}{red}"
     low, high = find_range(next(iter(rows.values())))
     return draw_mosaic(tiles, heading, cmap="gray", vmin=low, vmax=high)
 
@@ -68,29 +86,30 @@ def find_range(images: NDArray[np.float32]) -> tuple[float, float]:
 def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[str]:
     """Return a scorecard in short lines, or the gist of it in one or two."""
     problem = [score["problem"].split(":")[0]] if score["problem"] else []
-    activation, best = spell_activation(score)
+    value, best = spell_activation(score)
     if is_short:
-        return [f"{best or activation}, as {score['predicted']}", *problem]
-    lines = [
-        f"{activation} = {best}" if best else activation,
-        f"read as {score['predicted']} ({score['probability']:.2f})",
-        f"neighbours {score['neighbours_predicted']} ({score['neighbours_probability']:.1f})",
+        return [f"{best or value}, {score['predicted']}", *problem]
+    n_neighbours = round(NEIGHBOURS * score["neighbours_probability"])
+    lines = [f"value {value}"]
+    lines += [f"{best} of the best"] * bool(best)
+    lines += [
+        f"network: {score['predicted']} ({score['probability']:.2f})",
+        f"neighbours: {score['neighbours_predicted']} ({n_neighbours} of {NEIGHBOURS})",
     ]
     spelled = {
-        "rank": "rank {}",
-        "distance_rank": "{:.0%} are nearer",
-        "agreement": "restarts agree {:.2f}",
-        "survival": "shift leaves {:.0%}",
+        "rank": "number {} of its layer",
+        "distance_rank": "unusual {:.0%}",
+        "agreement": "restarts {:.2f}",
+        "survival": "shifted {:.0%}",
     }
     lines += [text.format(score[key]) for key, text in spelled.items() if score[key] is not None]
-    return lines + problem
+    return problem + lines
 
 
 def spell_activation(score: Mapping[str, Any]) -> tuple[str, str]:
     """Return a pre-activation, and what part it is of the best real image's, if that says something."""
     ratio = score["ratio"] or 0.0
-    activation = f"{round(score['activation'], 1) + 0.0:.1f}"
-    return activation, f"{ratio:.0%} of best" if ratio > 0 else ""
+    return f"{round(score['activation'], 1) + 0.0:.1f}", f"{ratio:.0%}" if ratio > 0 else ""
 
 
 def draw_ascent(

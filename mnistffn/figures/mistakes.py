@@ -30,7 +30,7 @@ def draw_confused(
     heading : str
     """
     if not len(images):
-        return _draw_sentence(heading)
+        return draw_sentence(heading)
     tiles = Tiles(images, n_columns, titles, captions, row_labels)
     return draw_mosaic(tiles, heading, cmap="gray", vmin=0, vmax=1)
 
@@ -40,12 +40,13 @@ def draw_doubtful(
 ) -> Figure:
     """Draw images (n, height, width) in [0, 1], of which there may be none, with their doubts."""
     if not len(images):
-        return _draw_sentence(heading)
+        return draw_sentence(heading)
     tiles = Tiles(images, min(6, choose_columns(len(images))), titles, captions)
     return draw_mosaic(tiles, heading, cmap="gray", vmin=0, vmax=1)
 
 
-def _draw_sentence(text: str) -> Figure:
+def draw_sentence(text: str) -> Figure:
+    """Draw a sentence in the place of a picture that would be empty."""
     figure = Figure((5, 0.8), dpi=DPI)
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11)
     return figure

@@ -11,6 +11,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 MARGIN = 0.3
@@ -21,6 +22,8 @@ NARROWEST = 5.0
 WIDEST = 12.0
 DPI = 150
 MASKED = (224, 224, 224, 255)  # grey of pixels that are masked
+
+MARK = "tab:red"
 
 # More units than this are too many for columns of their own, and for captions that can be read.
 MOST_COLUMNS = 12
@@ -44,6 +47,10 @@ class Tiles:
         To the left of every row. Empty for none.
     masked : ndarray of shape (height, width), bool, or None
         Pixels that are drawn grey, whatever they are.
+    n_gray : int
+        So many of the last images are pictures in [0, 1]: white ink on black, nothing masked.
+    marked : sequence of int
+        Images that stand out by a red frame and red captions.
     """
 
     images: NDArray[np.float32]
@@ -52,6 +59,8 @@ class Tiles:
     captions: Sequence[str] = ()
     row_labels: Sequence[str] = ()
     masked: NDArray[np.bool_] | None = None
+    n_gray: int = 0
+    marked: Sequence[int] = ()
 
 
 def choose_columns(n: int) -> int:
@@ -142,15 +151,13 @@ def draw_mosaic(
     tile = n_dots * width / DPI  # inches
     font = 9.0 if tile > 1 else max(4.5, 8 * tile)
     line = font * 1.3 / 72 / tile * width  # in pixels of the tiles, as are the steps
+    caption_font = min(font - 1, 6.5 * tile)
     step_x = width + max(1, width // 8)
-    tops, bottom = _place_rows(tiles, line)
+    tops, bottom = _place_rows(tiles, line, line * (caption_font + 0.5) / font)
     corners = [(index % tiles.n_columns * step_x, tops[index // tiles.n_columns]) for index in range(n)]
     colors = ScalarMappable(Normalize(vmin, vmax), colormaps[cmap].with_extremes(bad="white"))
     canvas = np.full((bottom, tiles.n_columns * step_x, 4), 255, np.uint8)
-    coloured = colors.to_rgba(tiles.images.reshape(n * height, width), bytes=True)
-    for image, (x, y) in zip(coloured.reshape(n, height, width, 4), corners, strict=True):
-        if tiles.masked is not None:
-            image[tiles.masked] = MASKED
+    for image, (x, y) in zip(_color(tiles, colors), corners, strict=True):
         canvas[y : y + height, x : x + width] = image
     figure, axes, color_axes = _lay_out(
         canvas.shape,
@@ -165,16 +172,37 @@ def draw_mosaic(
         axes.text(middle, y - 0.2 * line, tiles.titles[index], ha="center", va="bottom", fontsize=font)
         if tiles.captions:
             caption = axes.text(middle, y + height + 0.2 * line, tiles.captions[index])
-            caption.set(ha="center", va="top", fontsize=min(font - 1, 6.5 * tile), linespacing=1.2)
+            caption.set(ha="center", va="top", fontsize=caption_font, linespacing=1.2)
+            caption.set_color(MARK if index in tiles.marked else "black")
+        if index in tiles.marked:
+            axes.add_patch(
+                Rectangle((x, y), width, height, fill=False, edgecolor=MARK, lw=2, clip_on=False)
+            )
     for label, top in zip(tiles.row_labels, tops, strict=False):
         axes.text(-width / 8, top + height / 2, label, ha="right", va="center", fontsize=9)
     if color_axes is not None:
-        figure.colorbar(colors, cax=color_axes, label=color_label)
+        figure.colorbar(colors, cax=color_axes, label=color_label, extend="both" if vmin < 0 else None)
     return figure
 
 
-def _place_rows(tiles: Tiles, line: float) -> tuple[list[int], int]:
-    """Return where the images of every row begin, and where the last row's captions end."""
+def _color(tiles: Tiles, colors: ScalarMappable) -> NDArray[np.uint8]:
+    """Return the images in colours, (n, height, width, 4)."""
+    n, height, width = tiles.images.shape
+    flat = tiles.images.reshape(n * height, width)
+    coloured = colors.to_rgba(flat, bytes=True).reshape(n, height, width, 4)
+    if tiles.masked is not None:
+        coloured[:, tiles.masked] = MASKED
+    first = n - tiles.n_gray
+    ink = np.rint(255 * tiles.images[first:].clip(0, 1)).astype(np.uint8)
+    coloured[first:, ..., :3] = ink[..., None]
+    return np.asarray(coloured)
+
+
+def _place_rows(tiles: Tiles, line: float, caption_line: float) -> tuple[list[int], int]:
+    """Return where the images of every row begin, and where the last row's captions end.
+
+    Titles and captions take so many pixels a line.
+    """
     tops, y = [], 0
     height = tiles.images.shape[1]
     for start in range(0, len(tiles.images), tiles.n_columns):
@@ -184,7 +212,7 @@ def _place_rows(tiles: Tiles, line: float) -> tuple[list[int], int]:
         below = max((caption.count("\n") + 1.2 for caption in captions), default=0.0)
         y += int(above * line)
         tops.append(y)
-        y += height + int(np.ceil(below * line)) + 1
+        y += height + int(np.ceil(below * caption_line)) + 1
     return tops, y
 
 
@@ -193,14 +221,18 @@ def _lay_out(
 ) -> tuple[Figure, Axes, Axes | None]:
     """Return a page with axes for a canvas of ``scale`` inches a pixel, and some for a colour bar."""
     width, height = canvas[1] * scale, canvas[0] * scale
-    page_width = max(left + width + (COLOR_BAR if colors else 0), NARROWEST) + 2 * MARGIN
+    title, _, legend = heading.partition("\n")
+    longest = max(0.1 * len(title), *(0.075 * len(text) for text in legend.split("\n")))
+    page_width = max(left + width + (COLOR_BAR if colors else 0), longest, NARROWEST) + 2 * MARGIN
     page_height = height + 2 * MARGIN + 0.15 + LINE * (heading.count("\n") + 1)
     figure = Figure((page_width, page_height), dpi=DPI)
     x = (MARGIN + left) / page_width
     axes = figure.add_axes((x, MARGIN / page_height, width / page_width, height / page_height))
     axes.set_axis_off()
     top = 1 - MARGIN / page_height
-    figure.text(MARGIN / page_width, top, heading, va="top", fontsize=11)
+    figure.text(MARGIN / page_width, top, title, va="top", fontsize=11)
+    below = top - 1.1 * LINE / page_height
+    figure.text(MARGIN / page_width, below, legend, va="top", fontsize=9, linespacing=1.25, color="0.3")
     if not colors:
         return figure, axes, None
     bar = min(height, 4)

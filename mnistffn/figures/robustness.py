@@ -42,7 +42,12 @@ def draw_robustness(
         label="from each image's smallest strength",
     )
     curve.plot(strengths, 100 * accuracies, "o", color="tab:red", label="attacked with this strength")
-    curve.set(xlim=(0, end), ylim=(0, 101), ylabel="accuracy under PGD (%)", title="Accuracy")
+    curve.set(
+        xlim=(0, end),
+        ylim=(0, 101),
+        ylabel="accuracy under PGD (%)",
+        title="Accuracy under an attack that grows",
+    )
     bins = np.linspace(0, end, 41)
     histogram.hist(smallest[(smallest > 0) & (smallest <= end)], bins=bins, color="tab:purple")
     median = float(np.median(smallest))
@@ -51,7 +56,7 @@ def draw_robustness(
             median, color="black", linestyle="--", linewidth=1, label=f"median {median:.3g}"
         )
         histogram.legend(fontsize=8)
-    histogram.set(ylabel="images", title="Smallest strength that fools", xlim=(0, end))
+    histogram.set(ylabel="images", title="Smallest strength that changes the reading", xlim=(0, end))
     for axes in (curve, histogram):
         axes.set_xlabel(UNITS[norm])
         axes.grid(alpha=0.3)

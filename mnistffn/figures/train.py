@@ -17,25 +17,28 @@ def draw_curves(history: Mapping[str, NDArray[np.float64]], best_epoch: int) -> 
     ----------
     history : mapping of str to ndarray of shape (epochs,)
         ``epoch``, ``train_loss``, ``valid_loss``, ``valid_accuracy``,
-        ``attack_accuracy``, ``pgd_accuracy``.
+        ``attack_accuracy``, ``pgd_accuracy``, ``lr``.
     best_epoch : int
     """
-    figure = Figure((9, 3.8), dpi=150, layout="constrained")
-    losses, accuracy = figure.subplots(1, 2)
+    figure = Figure((12, 3.8), dpi=150, layout="constrained")
+    losses, accuracy, rate = figure.subplots(1, 3, width_ratios=(4, 4, 3))
     epoch = history["epoch"]
     losses.semilogy(
         epoch, history["train_loss"], label="training, images as modified", color="tab:gray"
     )
     if np.isfinite(history["valid_loss"]).any():
         losses.semilogy(epoch, history["valid_loss"], label="validation", color="tab:blue")
-    losses.set(xlabel="epoch", ylabel="negative log-likelihood (nats)", title="Loss")
+    losses.set(xlabel="epoch", ylabel="negative log-likelihood (nats)", title="How wrong: the loss")
     accuracy.plot(epoch, 100 * history["valid_accuracy"], label="validation", color="tab:blue")
     if np.isfinite(history["pgd_accuracy"]).any():
         own, pgd = 100 * history["attack_accuracy"], 100 * history["pgd_accuracy"]
         accuracy.plot(epoch, own, ":", label="under the attack of the training", color="tab:purple")
         accuracy.plot(epoch, pgd, label="under PGD", color="tab:purple")
-    accuracy.set(xlabel="epoch", ylabel="accuracy (%)", title="Accuracy")
-    for axes in (losses, accuracy):
+    accuracy.set(xlabel="epoch", ylabel="accuracy (%)", title="How often right: the accuracy")
+    rate.plot(epoch, history["lr"], color="tab:green")
+    rate.set(xlabel="epoch", ylabel="learning rate", title="How large the steps")
+    rate.set_ylim(bottom=0)
+    for axes in (losses, accuracy, rate):
         axes.axvline(
             best_epoch, color="tab:red", linestyle="--", linewidth=1, label=f"kept: epoch {best_epoch}"
         )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from mnistffn.inside.objectives import Objective
 from mnistffn.progress import Progress
@@ -19,9 +20,11 @@ from mnistffn.progress import Progress
 Transformation = Callable[[Tensor], Tensor]
 Penalty = Callable[[Tensor], Tensor]
 
+BETAS, EPS = (0.9, 0.999), 1e-8  # Adam's own
 LEAK = 0.1
 LEAKING_PART = 0.125  # of the steps
 DARKEST, BRIGHTEST = 0.02, 0.98  # of a start: beyond, the sigmoid is too flat to leave
+SATURATED = 1e-6  # slope of the sigmoid: a step of Adam no longer changes a pixel
 LOUD = 8.0  # free images are scaled to their norm anyway: a start must not drown in noise
 
 
@@ -34,41 +37,42 @@ class Parameterisation(NamedTuple):
         From free numbers (n, height, width) to images of the same shape.
     invert : callable
         From images in [0, 1] to free numbers that render to about the same, up to the scale.
-    slope : callable
-        From free numbers to the derivative of every pixel by its own, before the image is scaled.
+    is_stuck : callable
+        From free numbers to whether each pixel is at a bound, where its gradient is lost.
     """
 
     render: Callable[[Tensor], Tensor]
     invert: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor], Tensor]
+    is_stuck: Callable[[Tensor], Tensor]
 
 
-def sigmoid_images(lit: Tensor, norm: float) -> Parameterisation:
-    """Images in [0, 1]: a sigmoid of free numbers, dark where not ``lit``, of Euclidean norm ``norm``.
+def sigmoid_images(varying: Tensor, norm: float) -> Parameterisation:
+    """Images in [0, 1]: a sigmoid of free numbers, 0 where not ``varying``, of Euclidean norm ``norm``.
 
     The norm is reached by scaling; pixels that this would take above 1 stay there.
 
     Parameters
     ----------
-    lit : Tensor of shape (height, width), bool
+    varying : Tensor of shape (height, width), bool
     norm : float
     """
 
     def render(free: Tensor) -> Tensor:
-        return scale_to(torch.sigmoid(free) * lit, norm).clamp(max=1)
+        return scale_to(torch.sigmoid(free) * varying, norm).clamp(max=1)
 
-    def slope(free: Tensor) -> Tensor:
-        return torch.sigmoid(free) * torch.sigmoid(-free) * lit
+    def is_stuck(free: Tensor) -> Tensor:
+        flat = torch.sigmoid(free) * torch.sigmoid(-free) < SATURATED
+        return flat | (render(free) >= 1) | ~varying
 
-    return Parameterisation(render, lambda images: images.clamp(DARKEST, BRIGHTEST).logit(), slope)
+    return Parameterisation(render, lambda images: images.clamp(DARKEST, BRIGHTEST).logit(), is_stuck)
 
 
-def free_images(lit: Tensor, norm: float) -> Parameterisation:
-    """Images with no bound on a pixel, dark where not ``lit``, of Euclidean norm ``norm``."""
+def free_images(varying: Tensor, norm: float) -> Parameterisation:
+    """Images with no bound on a pixel, 0 where not ``varying``, of Euclidean norm ``norm``."""
     return Parameterisation(
-        lambda free: scale_to(free * lit, norm),
+        lambda free: scale_to(free * varying, norm),
         lambda images: LOUD * images,
-        lambda free: torch.ones_like(free) * lit,
+        lambda free: ~varying.expand_as(free),
     )
 
 
@@ -131,7 +135,8 @@ class Ascent:
         which no path is open at the start is climbed too.
         """
         free = free.clone().requires_grad_()
-        optimizer = torch.optim.Adam([free], lr=self.lr)
+        moments = torch.zeros_like(free), torch.zeros_like(free)
+        n_steps = torch.zeros(())
         for step in range(self.steps):
             leak = LEAK if step < LEAKING_PART * self.steps else 0.0
             images = self.parameterisation.render(free)
@@ -140,8 +145,15 @@ class Ascent:
             for transform in self.transformations:
                 images = transform(images)
             loss = (cost - objective(images, leak)).sum()
-            (free.grad,) = torch.autograd.grad(loss, free)
-            optimizer.step()
+            (gradient,) = torch.autograd.grad(loss, free)
+            with (
+                torch.no_grad()
+            ):  # torch.optim.Adam takes the same step, but 1.5 s to import its compiler
+                adam(
+                    [free], [gradient], [moments[0]], [moments[1]], [], [n_steps],
+                    foreach=False, amsgrad=False, beta1=BETAS[0], beta2=BETAS[1], lr=self.lr,
+                    weight_decay=0.0, eps=EPS, maximize=False,
+                )  # fmt: skip
         return free.detach()
 
     def cost(self, images: Tensor) -> Tensor:

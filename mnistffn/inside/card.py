@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from mnistffn.errors import UsageError
 from mnistffn.inside.fields import FieldsResult, examine_units, summarise
 from mnistffn.inside.layer import open_layer
-from mnistffn.inside.maximize import MaximizeOptions, MaximizeResult, maximize
+from mnistffn.inside.maximize import MaximizeResult, maximize
 from mnistffn.inside.objectives import Targets
-from mnistffn.inside.options import MEANINGS
+from mnistffn.inside.options import MEANINGS, MaximizeOptions
 from mnistffn.inside.scorecard import Score
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
@@ -83,7 +83,7 @@ def run_cards(
             arrays, content = _take_unit(fields, found, row, opened.classes)
             stage.write_arrays(f"{stages[-1]}.npz", arrays)
             stage.write_json(f"{stages[-1]}.json", {"layer": layer} | content)
-            heading = f"Unit {name} of {opened.description}"
+            heading = f"What unit {name} of {opened.description} computes, and what excites it"
             stage.write_figure(f"{stages[-1]}.png", draw_card, arrays, content, heading, MEANINGS)
     return CardsResult(layer, found.scores, stages)
 
@@ -93,7 +93,7 @@ def _take_unit(
 ) -> tuple[Mapping[str, NDArray[Any]], dict[str, Any]]:
     """Return arrays and plain values of one unit."""
     arrays = {kind: images[row] for kind, images in fields.fields.items()}
-    arrays |= {"lit": fields.lit, "maximizing": found.images[row]}
+    arrays |= {"varying": fields.varying, "maximizing": found.images[row]}
     arrays |= {"most_real": found.most_real[row], "least_real": found.least_real[row]}
     [unit] = summarise(fields.take([row]))
     return arrays, unit | {"classes": classes, "score": asdict(found.scores[row])}

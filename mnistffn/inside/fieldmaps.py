@@ -20,13 +20,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mnistffn.inside.realimages import find_lit
+from mnistffn.inside.realimages import find_varying
 from mnistffn.inside.unitstats import BATCH, find_activity
 from mnistffn.network.network import AffineLayer, propagate
 from mnistffn.network.tensors import as_float
 
-# Weights of a pixel that fewer images light are mostly what they were initialised with.
-SMALLEST_LIT_PART = 0.001
+# Weights of a pixel that varies in fewer images are mostly what they were initialised with.
+SMALLEST_PART = 0.001
 # Enough for a slope and an intercept, and for a mean over images.
 FIT_IMAGES = 5_000
 DEEP_IMAGES = 2_000
@@ -210,11 +210,11 @@ def compute_fields(
     fields : dict of kind to Tensor of shape (u, pixels), float32
         With the pattern also ``pattern_image``.
     r2 : dict of kind to Tensor of shape (u,), float64
-    lit : Tensor of shape (pixels,), bool
+    varying : Tensor of shape (pixels,), bool
         Elsewhere the fields are 0.
     """
     chosen, until = list(units), layers[:layer]
-    lit = find_lit(train, SMALLEST_LIT_PART)
+    varying, _ = find_varying(train, SMALLEST_PART)
     found: dict[str, Tensor] = {}
     if "filter" in kinds:
         found["filter"] = propagate_weights([*until[:-1], _select(until[-1], chosen)])
@@ -223,13 +223,13 @@ def compute_fields(
     if {"average", "pattern"} & set(kinds):
         is_output = layer == len(layers)
         found |= average_images(until, chosen, train, is_output=is_output)
-    fields = {kind: found[kind] * lit for kind in kinds}
+    fields = {kind: found[kind] * varying for kind in kinds}
     images = [as_float(train[:FIT_IMAGES]), as_float(held_out)]
     targets = [propagate(until, X)[-1][:, chosen] for X in images]
     r2 = {kind: explained_variance(field, targets, images) for kind, field in fields.items()}
     if "pattern" in kinds:
         fields["pattern_image"] = found["pattern_image"]
-    return fields, r2, lit
+    return fields, r2, varying
 
 
 def _select(layer: AffineLayer, units: list[int]) -> AffineLayer:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mnistffn.errors import UsageError
 from mnistffn.inside.fieldmaps import compute_fields
 from mnistffn.inside.layer import OpenLayer, open_layer
 from mnistffn.inside.options import KINDS, FieldsOptions
@@ -29,13 +30,13 @@ class FieldsResult:
         Counted from 1; the last is the output.
     units : ndarray of shape (u,), int64
     fields : mapping of kind to ndarray of shape (u, height, width), float32
-        0 where ``lit`` is not set. With the pattern comes its ``pattern_image``, in [0, 1].
+        0 where ``varying`` is not set. With the pattern comes its ``pattern_image``, in [0, 1].
     r2 : mapping of kind to ndarray of shape (u,), float64
         How far to trust a field: the part of the variance of the unit's pre-activation on held-out
         images that the image's product with the field explains, by a slope and an intercept fitted on
         training images. NaN for a unit whose pre-activation does not vary.
-    lit : ndarray of shape (height, width), bool
-        Pixels that at least a thousandth of the training images light.
+    varying : ndarray of shape (height, width), bool
+        Pixels that differ from their usual value in at least a thousandth of the training images.
     statistics : list of UnitStatistics
     """
 
@@ -43,8 +44,15 @@ class FieldsResult:
     units: NDArray[np.int64]
     fields: Mapping[str, NDArray[np.float32]]
     r2: Mapping[str, NDArray[np.float64]]
-    lit: NDArray[np.bool_]
+    varying: NDArray[np.bool_]
     statistics: list[UnitStatistics]
+
+    @property
+    def kind_names(self) -> dict[str, str]:
+        """What tables call every kind; equal ones, as in the first layer, stand once."""
+        from mnistffn.figures.fields import name_kinds
+
+        return name_kinds({kind: self.fields[kind] for kind in self.r2})
 
     def take(self, order: Sequence[int]) -> "FieldsResult":
         """Return some of the units, in the given order."""
@@ -77,7 +85,7 @@ def examine_units(
     layers, data = opened.layers, opened.run_data
     with torch.inference_mode():
         train, held_out = label_images(data.dataset, data.split, opened.classes)
-        fields, r2, lit = compute_fields(layers, opened.layer, units, kinds, train.X, held_out.X)
+        fields, r2, varying = compute_fields(layers, opened.layer, units, kinds, train.X, held_out.X)
         statistics = describe_units(opened, units, train, held_out, progress)
     shape = data.dataset.image_shape
     return FieldsResult(
@@ -85,7 +93,7 @@ def examine_units(
         np.array(units),
         {kind: field.view(-1, *shape).numpy() for kind, field in fields.items()},
         {kind: values.numpy() for kind, values in r2.items()},
-        lit.view(shape).numpy(),
+        varying.view(shape).numpy(),
         statistics,
     )
 
@@ -105,6 +113,7 @@ def sort_units(result: FieldsResult, key: str) -> list[int]:
         "selectivity": lambda s: -s.selectivity,
         "on": lambda s: -s.on,
         "outgoing": lambda s: -abs(s.outgoing[0][1]) if s.outgoing else 0.0,
+        "effect": lambda s: -(s.effect or 0.0),
         "ablation": lambda s: -s.ablation,
     }
     return sorted(range(len(result.units)), key=lambda row: values[key](result.statistics[row]))
@@ -142,20 +151,36 @@ def run_fields(
     layer = opened.layer
     chosen = parse_units(options.units, opened.unit_names)
     name = f"fields-layer{layer}"
+    default_sort = "ablation" if opened.is_output else "effect"
+    if opened.is_output and options.sort == "effect":
+        msg = "sort='effect': the output layer's units have none; take ablation"
+        raise UsageError(msg)
     with opened.stage(run, name, _spell_command(layer, options), asdict(options)) as stage:
         result = examine_units(opened, chosen, options.kinds, progress)
-        if sort := options.sort or ("ablation" if options.top else None):
+        if sort := options.sort or (default_sort if options.top else None):
             result = result.take(sort_units(result, sort)[: options.top])
+            if sort == "ablation":
+                _warn_of_noise(result, progress)
         stage.write_arrays(
-            f"{name}.npz", {"units": result.units, "lit": result.lit} | dict(result.fields)
+            f"{name}.npz", {"units": result.units, "varying": result.varying} | dict(result.fields)
         )
         units = summarise(result)
         content = {"layer": layer, "kinds": list(options.kinds), "units": units}
         stage.write_json(f"{name}.json", content)
-        heading = f"Receptive fields, {opened.description}"
-        drawn = result.fields, result.lit, units, heading
+        heading = f"What the units of {opened.description} compute from the pixels"
+        drawn = result.fields, result.varying, units, heading
         stage.write_figure(f"{name}.png", draw_fields, *drawn)
     return result
+
+
+def _warn_of_noise(result: FieldsResult, progress: Progress) -> None:
+    """Tell for how many units the order by what accuracy loses says nothing."""
+    n_noise = sum(abs(unit.ablation) <= 2 * unit.ablation_se for unit in result.statistics)
+    if n_noise:
+        progress.note(
+            f"warning: sorted by ablation: {n_noise:,} of {len(result.units):,} units cost no more "
+            "accuracy than two standard errors, so that their order is noise; --sort effect is steadier"
+        )
 
 
 def _spell_command(layer: int, options: FieldsOptions) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from shlex import quote
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -11,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mnistffn.errors import check_values
 from mnistffn.inside.ascent import (
     Ascent,
     Parameterisation,
@@ -23,6 +21,7 @@ from mnistffn.inside.ascent import (
 )
 from mnistffn.inside.layer import OpenLayer, open_layer
 from mnistffn.inside.objectives import Objective, Targets
+from mnistffn.inside.options import MaximizeOptions
 from mnistffn.inside.realimages import RealImages, Responses
 from mnistffn.inside.scorecard import Score, score_images
 from mnistffn.network.seeding import seeded
@@ -34,8 +33,6 @@ from mnistffn.run.options import DataOptions
 NO_UNIT = -1
 SHOWN = 3  # real images of each sort
 FRAMES = 40
-LARGEST = 1_000_000  # of a number that an option may be
-MOST_RESTARTS = 1000
 # Standard deviation of the free numbers at the start, and around those of an image. With less noise all
 # restarts end in the same image, which is not always the best, and their agreement says nothing.
 NOISE = 2.0
@@ -45,72 +42,6 @@ PARAMETERISATIONS: dict[str, Callable[[Tensor, float], Parameterisation]] = {
     "sigmoid": sigmoid_images,
     "free": free_images,
 }
-STARTS = ("noise", "mean", "real")
-
-
-@dataclass(frozen=True)
-class MaximizeOptions:
-    """What to maximize, and how.
-
-    Attributes
-    ----------
-    layer : int or None
-        None for the output layer.
-    units : str or None
-        What :func:`~mnistffn.inside.units.parse_units` reads, an image for each; None for all, or for
-        none where there are ``objectives``.
-    objectives : tuple of str
-        Directions that :func:`~mnistffn.inside.units.parse_objective` reads, an image for each.
-    steps : int
-        Steps of Adam.
-    lr : float
-        Its learning rate, on the free numbers behind the pixels.
-    pixels : {"sigmoid", "free"}
-        Whether pixels keep to [0, 1] or are bounded by the image's norm only.
-    norm : float
-        Euclidean norm of the image, in parts of the median norm of the training images.
-    lit : float
-        Pixels that a smaller part of the training images lights stay dark. Where the ascent may use
-        them it feeds on the border, where training has had little say.
-    total_variation : float
-        Weight of the total variation against an activation in units of its spread over real images.
-    jitter : int or None
-        Largest random shift in pixels at every step; None for a fourteenth of the image's side.
-    start : {"noise", "mean", "real"}
-        Noise, the mean image or one of the real images that excite most, each with noise.
-    restarts : int
-        Starts of every objective, the best of which is kept.
-    seed : int
-        Of the noise and the shifts.
-    """
-
-    layer: int | None = None
-    units: str | None = None
-    objectives: tuple[str, ...] = ()
-    steps: int = 256
-    lr: float = 0.1
-    pixels: str = "sigmoid"
-    norm: float = 1.0
-    lit: float = 0.05
-    total_variation: float = 4.0
-    jitter: int | None = None
-    start: str = "noise"
-    restarts: int = 3
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        rules: dict[str, tuple[Callable[[Any], bool], str]] = {
-            "steps": (lambda v: 1 <= v <= LARGEST, f"from 1 to {LARGEST:,}"),
-            "lr": (lambda v: 0 < v <= LARGEST, f"above 0 and at most {LARGEST:,}"),
-            "pixels": (lambda v: v in PARAMETERISATIONS, f"one of {', '.join(PARAMETERISATIONS)}"),
-            "norm": (lambda v: 0 < v <= LARGEST, f"above 0 and at most {LARGEST:,}"),
-            "lit": (lambda v: 0 <= v < 1, "in [0, 1)"),
-            "total_variation": (lambda v: 0 <= v <= LARGEST, f"from 0 to {LARGEST:,}"),
-            "jitter": (lambda v: v is None or 0 <= v <= LARGEST, f"from 0 to {LARGEST:,}"),
-            "start": (lambda v: v in STARTS, f"one of {', '.join(STARTS)}"),
-            "restarts": (lambda v: 1 <= v <= MOST_RESTARTS, f"from 1 to {MOST_RESTARTS}"),
-        }
-        check_values(vars(self), rules)
 
 
 @dataclass(frozen=True)
@@ -151,7 +82,7 @@ def make_ascent(real: RealImages, options: MaximizeOptions) -> Ascent:
     """Put parameterisation, penalties and transformations together as the options ask."""
     jitter = max(real.shape) // 14 if options.jitter is None else options.jitter
     return Ascent(
-        PARAMETERISATIONS[options.pixels](real.lit, options.norm * real.norm),
+        PARAMETERISATIONS[options.pixels](real.varying, options.norm * real.norm),
         [(options.total_variation, total_variation)] if options.total_variation else [],
         [shift_randomly(jitter)] if jitter else [],
         options.steps,
@@ -218,7 +149,7 @@ def maximize(
         How many images to remember on the way.
     """
     X, shape = as_tensor(opened.run_data.X_train), opened.run_data.dataset.image_shape
-    real = RealImages.of(X, shape, options.lit)
+    real = RealImages.of(X, shape, options.varying)
     objective = Objective.of(opened.layers[: opened.layer], targets.directions)
     responses = Responses.of([*objective.below, objective.readout()], X, n_shown)
     most, least = (as_float(X[rows]).unflatten(2, shape) for rows in (responses.most, responses.least))
@@ -227,17 +158,19 @@ def maximize(
     steps = np.rint(options.steps * np.linspace(0, 1, n_frames + 1) ** 2).astype(int).tolist()
     with seeded(options.seed):
         # In units of its spread over real images, so that the penalties weigh the same for all.
-        scaled = objective.divide(responses.std.clamp(min=1e-6))
+        held = objective.hold(real.frame)
+        scaled = held.divide(responses.std.clamp(min=1e-6))
         climbed = climb(scaled, ascent, starts, progress, steps[:-1])
     frames = climbed.frames | ({options.steps: climbed.images} if n_frames else {})
+    scores = score_images(opened, targets, held, ascent.parameterisation, responses, climbed, real)
     return MaximizeResult(
         opened.layer,
         np.array([NO_UNIT if unit is None else unit for unit in targets.units]),
-        climbed.images.numpy(),
+        (climbed.images + real.frame).numpy(),
         most.numpy(),
         least.numpy(),
-        score_images(opened, targets, objective, ascent.parameterisation, responses, climbed),
-        {step: images.numpy() for step, images in frames.items()},
+        scores,
+        {step: (images + real.frame).numpy() for step, images in frames.items()},
     )
 
 
@@ -284,10 +217,14 @@ def run_maximize(
         stage.write_arrays(f"{name}.npz", arrays)
         scores = [asdict(score) for score in found.scores]
         stage.write_json(f"{name}.json", {"layer": layer, "scores": scores})
-        heading = f"Maximizing images, {opened.description}"
+        heading = f"Images that excite the units of {opened.description} most"
         stage.write_figure(f"{name}.png", draw_maximized, found.rows(), scores, heading)
         if animate:
-            frames = found.frames, targets.names, f"Ascent, {opened.description}"
+            frames = (
+                found.frames,
+                targets.names,
+                f"Ascent to the images that excite the units of {opened.description} most",
+            )
             stage.write_figure(f"{name}.gif", draw_ascent, *frames)
     return found
 

@@ -109,6 +109,19 @@ class Objective:
             activations = activate_leaking(layer, preactivations, leak)
         return (activations * self.weight).sum(dim=1) + self.bias
 
+    def hold(self, frame: Tensor) -> "Objective":
+        """Return the objective for images in which the pixels that ``frame`` lights have its values.
+
+        Whatever an image (height, width) has there does not count.
+        """
+        flat = frame.flatten()
+        free = (flat == 0).float()
+        if not self.below:
+            return Objective((), self.weight * free, self.bias + self.weight @ flat)
+        first, *others = self.below
+        held = first._replace(weight=first.weight * free, bias=first.bias + first.weight @ flat)
+        return Objective([held, *others], self.weight, self.bias)
+
     def readout(self) -> AffineLayer:
         """Return the directions as a layer, each of which is read on all images."""
         return AffineLayer(self.weight, self.bias)

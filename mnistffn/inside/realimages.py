@@ -10,6 +10,8 @@ from mnistffn.inside.unitstats import BATCH
 from mnistffn.network.network import AffineLayer, propagate
 from mnistffn.network.tensors import as_float
 
+SAMPLE = 1000  # images that tell the usual value of a pixel
+
 
 @dataclass(frozen=True)
 class RealImages:
@@ -19,39 +21,67 @@ class RealImages:
     ----------
     shape : (int, int)
         Height and width.
-    lit : Tensor of shape (height, width), bool
-        Pixels that enough of the images light.
+    varying : Tensor of shape (height, width), bool
+        Pixels that differ from their usual value in enough of the images.
+    frame : Tensor of shape (height, width), float32 in [0, 1]
+        The usual value of all other pixels, such as that of a bright frame; 0 where ``varying`` is set.
     norm : float
-        Median Euclidean norm of an image, pixels in [0, 1].
+        Median Euclidean norm of an image without the frame, pixels in [0, 1].
     mean : Tensor of shape (height, width), float32 in [0, 1]
         The mean image.
     """
 
     shape: tuple[int, int]
-    lit: Tensor
+    varying: Tensor
+    frame: Tensor
     norm: float
     mean: Tensor
 
     @classmethod
-    def of(cls, X: Tensor, shape: tuple[int, int], smallest_lit_part: float) -> "RealImages":
-        """Measure images (n, pixels), uint8."""
+    def of(cls, X: Tensor, shape: tuple[int, int], smallest_part: float) -> "RealImages":
+        """Measure images (n, pixels), uint8.
+
+        Raises
+        ------
+        DataError
+            Half of the images are blank.
+        UsageError
+            No pixel varies in ``smallest_part`` of the images.
+        """
         batches = X.split(BATCH)
-        norm = float(torch.cat([as_float(batch).norm(dim=1) for batch in batches]).median())
-        lit = find_lit(X, smallest_lit_part).view(shape)
+        varying, usual = find_varying(X, smallest_part)
+        frame = as_float(usual) * ~varying
+        own = (frame == 0).float()
+        norm = float(torch.cat([(as_float(batch) * own).norm(dim=1) for batch in batches]).median())
         mean = torch.stack([as_float(batch).sum(dim=0) for batch in batches]).sum(dim=0) / len(X)
         if not norm:
             msg = "half of the training images are blank: there is no norm to hold an image to"
             raise DataError(msg)
-        if not lit.any():
-            msg = f"lit={smallest_lit_part}: no pixel is lit in so large a part of the training images"
+        if not varying.any():
+            msg = f"varying={smallest_part}: no pixel varies in so large a part of the training images"
             raise UsageError(msg)
-        return cls(shape, lit, norm, mean.view(shape))
+        return cls(shape, varying.view(shape), frame.view(shape), norm, mean.view(shape))
 
 
-def find_lit(X: Tensor, smallest_part: float) -> Tensor:
-    """Return which pixels (pixels,) at least this part of the images (n, pixels), uint8, light."""
-    n_lit = torch.stack([(batch > 0).sum(dim=0) for batch in X.split(BATCH)]).sum(dim=0)
-    return n_lit >= max(1, smallest_part * len(X))
+def find_varying(X: Tensor, smallest_part: float) -> tuple[Tensor, Tensor]:
+    """Return which pixels vary, and the usual value of each.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n, pixels), uint8
+    smallest_part : float in [0, 1)
+        Of the images in which a pixel that varies differs from its usual value.
+
+    Returns
+    -------
+    varying : Tensor of shape (pixels,), bool
+    usual : Tensor of shape (pixels,), uint8
+        The median over images spread evenly over all: the value of nearly all images where a pixel
+        does not vary.
+    """
+    usual = X[:: max(1, len(X) // SAMPLE)].median(dim=0).values
+    n_different = torch.stack([(batch != usual).sum(dim=0) for batch in X.split(BATCH)]).sum(dim=0)
+    return n_different >= max(1, smallest_part * len(X)), usual
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,22 @@
 """Scorecards: what is to be thought of a maximizing image."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
 from mnistffn.inside.ascent import LEAK, Climbed, Parameterisation
 from mnistffn.inside.layer import OpenLayer
+from mnistffn.inside.nearest import NearestImages
 from mnistffn.inside.objectives import Objective, Targets
-from mnistffn.inside.realimages import Responses
+from mnistffn.inside.realimages import RealImages, Responses
 from mnistffn.inside.unitstats import finite_or_none
 from mnistffn.network.network import propagate
 
-NEIGHBOURS = 5
-REFERENCES = 500  # held-out images whose distances to the training images are compared with
 STUCK = 1.0  # standard deviation of the training images' pre-activations above their mean
-SATURATED = 1e-6  # slope of the sigmoid: a step of Adam no longer changes a pixel
 
 
 @dataclass(frozen=True)
@@ -95,6 +91,7 @@ def score_images(
     parameterisation: Parameterisation,
     responses: Responses,
     climbed: Climbed,
+    real: RealImages,
 ) -> list[Score]:
     """Judge maximizing images.
 
@@ -103,16 +100,17 @@ def score_images(
     opened : OpenLayer
     targets : Targets
     objective : Objective
-        Along the targets' directions.
+        Along the targets' directions; holds the frame.
     parameterisation : Parameterisation
     responses : Responses
         Of the targets to the training images.
     climbed : Climbed
+        Without the frame.
+    real : RealImages
+        What gives the frame.
     """
-    flat, data = climbed.images.flatten(1), opened.run_data
-    nearest = NearestImages.of(
-        flat.numpy(), data.X_train, data.y_train, data.dataset.flat[data.split.test]
-    )
+    flat, data = (climbed.images + real.frame).flatten(1), opened.run_data
+    nearest = NearestImages.of(flat, data.X_train, data.y_train, data.dataset.flat[data.split.test])
     with torch.inference_mode():
         values = objective(climbed.images).tolist()
         survival = measure_survival(objective, climbed.images, responses.mean).tolist()
@@ -121,7 +119,7 @@ def score_images(
     own = opened.layers[opened.layer - 1]
     can_die = not opened.is_output and own.activation != "tanh"
     mortal = [can_die and unit is not None for unit in targets.units]
-    problems = find_problems(objective, parameterisation, climbed.free, responses, mortal)
+    problems = find_problems(objective, parameterisation, real.varying, climbed.free, responses, mortal)
     agreement = measure_agreement(climbed.restarts).tolist()
     scores = []
     for row, (name, unit) in enumerate(zip(targets.names, targets.units, strict=True)):
@@ -148,51 +146,20 @@ def score_images(
                 problem=problems[row],
             )
         )
-    return scores
+    return [_check_reading(score, opened) for score in scores]
 
 
-@dataclass(frozen=True)
-class NearestImages:
-    """What the nearest training images say of others.
-
-    Attributes
-    ----------
-    predicted : ndarray of shape (n,)
-        Class of most of the five nearest.
-    probability : ndarray of shape (n,), float64
-        Their part.
-    distance : ndarray of shape (n,), float64
-        To the nearest.
-    distance_rank : ndarray of shape (n,), float64
-        Part of the held-out images that are nearer.
-    """
-
-    predicted: NDArray[Any]
-    probability: NDArray[np.float64]
-    distance: NDArray[np.float64]
-    distance_rank: NDArray[np.float64]
-
-    @classmethod
-    def of(
-        cls,
-        images: NDArray[np.float32],
-        X: NDArray[np.uint8],
-        y: NDArray[np.int64],
-        held_out: NDArray[np.uint8],
-    ) -> "NearestImages":
-        """Compare images (n, pixels) in [0, 1] with training images and held-out ones."""
-        from sklearn.neighbors import NearestNeighbors  # not for whoever wants images only
-
-        def scale(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            return pixels.astype(np.float32) / np.float32(255)
-
-        neighbours = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(X)), algorithm="brute")
-        distance, nearest = neighbours.fit(scale(X)).kneighbors(images)
-        references, _ = neighbours.kneighbors(scale(held_out[:REFERENCES]), n_neighbors=1)
-        rank = np.searchsorted(np.sort(references[:, 0]), distance[:, 0]) / len(references)
-        classes = np.unique(y)
-        votes = (y[nearest][:, :, None] == classes).mean(axis=1)
-        return cls(classes[votes.argmax(axis=1)], votes.max(axis=1), distance[:, 0], rank)
+def _check_reading(score: Score, opened: OpenLayer) -> Score:
+    """Return the score of a class with a problem where its image is taken for another class."""
+    if score.problem or score.unit is None or not opened.is_output:
+        return score
+    label = opened.classes[score.unit]
+    if score.predicted != label:
+        return replace(score, problem=f"misread: the network takes it for {score.predicted}")
+    if score.neighbours_predicted != label:
+        neighbours = score.neighbours_predicted
+        return replace(score, problem=f"doubtful: most of its neighbours are {neighbours}")
+    return score
 
 
 def measure_agreement(restarts: Tensor) -> Tensor:
@@ -250,6 +217,7 @@ def shift(images: Tensor, down: int, right: int) -> Tensor:
 def find_problems(
     objective: Objective,
     parameterisation: Parameterisation,
+    varying: Tensor,
     free: Tensor,
     responses: Responses,
     mortal: Sequence[bool],
@@ -260,6 +228,8 @@ def find_problems(
     ----------
     objective : Objective
     parameterisation : Parameterisation
+    varying : Tensor of shape (height, width), bool
+        The pixels that may be changed.
     free : Tensor of shape (n, height, width)
         The free numbers that were reached.
     responses : Responses
@@ -270,13 +240,12 @@ def find_problems(
     images = parameterisation.render(free).detach().requires_grad_()
     values = objective(images, LEAK)
     (gradient,) = torch.autograd.grad(values.sum(), images)
-    reachable = parameterisation.slope(torch.zeros_like(free)) > 0
-    blocked = (gradient * reachable).flatten(1).norm(dim=1) == 0
-    saturated = parameterisation.slope(free).flatten(1).amax(dim=1) < SATURATED
+    blocked = (gradient * varying).flatten(1).norm(dim=1) == 0
+    saturated = parameterisation.is_stuck(free).flatten(1).all(dim=1)
     problems: list[str | None] = []
     for row, value in enumerate(values):
         if blocked[row]:
-            problems.append("no gradient: no pixel that may be lit moves it")
+            problems.append("no gradient: no pixel that may change moves it")
         elif saturated[row]:
             problems.append("saturated: every pixel is at a bound, where the gradient is lost")
         elif mortal[row] and responses.highest[row] <= 0:

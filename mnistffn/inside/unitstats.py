@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -53,6 +53,13 @@ class UnitStatistics:
     ablation : float
         Accuracy on the held-out images that is lost when the unit is silenced: its activation is 0, in
         the output layer its class cannot be predicted. Negative if the network is better without.
+    ablation_se : float
+        Standard error of it. A single unit seldom costs as much as two of them, so that an order by
+        ``ablation`` is mostly noise.
+    effect : float or None
+        How far silencing the unit moves the predictions: mean over the held-out images of the
+        Kullback-Leibler divergence, in nats, of the class probabilities without it from those with it.
+        None in the output layer, where a class would be left without a probability.
     """
 
     unit: int
@@ -64,6 +71,8 @@ class UnitStatistics:
     selectivity: float
     outgoing: list[tuple[str, float]]
     ablation: float
+    ablation_se: float
+    effect: float | None
 
 
 @dataclass(frozen=True)
@@ -150,7 +159,7 @@ def describe_units(
             prefers=find_preferred(means[unit], classes) if n_on[unit] else [],
             selectivity=measure_selectivity(means[unit]),
             outgoing=_find_outgoing(opened, unit),
-            ablation=ablation,
+            **ablation._asdict(),
         )
         for unit, ablation in zip(units, ablations, strict=True)
     ]
@@ -182,55 +191,64 @@ def find_preferred(class_means: NDArray[np.float64], classes: Sequence[Any]) -> 
     return [classes[i] for i in order if class_means[i] >= PREFERRED_PART * highest > 0]
 
 
+class Ablation(NamedTuple):
+    """What silencing a unit does; see :class:`UnitStatistics`."""
+
+    ablation: float
+    ablation_se: float
+    effect: float | None
+
+    @classmethod
+    def of(cls, lost: Tensor, n: int, effect: float | None) -> "Ablation":
+        """Count what of ``n`` images is lost: 1 for one right only with the unit, -1 without it."""
+        total, square = int(lost.sum()), int((lost**2).sum())
+        return cls(total / n, math.sqrt(max(square - total**2 / n, 0.0)) / n, effect)
+
+
 def measure_ablations(
     layers: Sequence[AffineLayer],
     layer: int,
     units: Sequence[int],
     images: LabelledImages,
     progress: Progress | None = None,
-) -> list[float]:
-    """Return what accuracy loses when each unit of a layer is silenced, one at a time.
+) -> list[Ablation]:
+    """Silence units of a layer, one at a time, and return what each loses.
 
     Only images for which a unit is on can change, and only by what it adds to the next layer.
     """
     *below, logits = propagate(layers, as_float(images.X))
-    right = logits.argmax(dim=1) == images.targets
+    right, n = (logits.argmax(dim=1) == images.targets).int(), len(logits)
+    found = []
     if layer == len(layers):
-        losses = []
         for unit in units:
             others = logits.clone()
             others[:, unit] = -torch.inf
-            losses.append(int(right.sum() - (others.argmax(dim=1) == images.targets).sum()))
-        return [lost / len(right) for lost in losses]
-    activations, above = layers[layer - 1].activate(below[layer - 1]), layers[layer:]
-    upper = [*below, logits][layer]
-    losses = []
+            still_right = (others.argmax(dim=1) == images.targets).int()
+            found.append(Ablation.of(right - still_right, n, None))
+        return found
+    activations = layers[layer - 1].activate(below[layer - 1])
+    above, upper = layers[layer:], [*below, logits][layer]
+    log_probabilities = logits.double().log_softmax(dim=1)
     for done, unit in enumerate(units):
         if progress is not None:
             progress.step(done, len(units), "silencing one unit after the other")
-        losses.append(_count_lost(unit, activations[:, unit], upper, above, right, images))
-    return [lost / len(right) for lost in losses]
+        rows = activations[:, unit].nonzero().flatten()
+        changed = _silence(unit, activations[rows, unit], upper[rows], above)
+        still_right = (changed.argmax(dim=1) == images.targets[rows]).int()
+        before, after = log_probabilities[rows], changed.double().log_softmax(dim=1)
+        divergence = (before.exp() * (before - after)).sum()
+        found.append(Ablation.of(right[rows] - still_right, n, float(divergence) / n))
+    return found
 
 
-def _count_lost(
-    unit: int,
-    activations: Tensor,
-    upper: Tensor,
-    above: Sequence[AffineLayer],
-    right: Tensor,
-    images: LabelledImages,
-) -> int:
-    """Return how many images fewer are right without a unit's ``activations``.
+def _silence(unit: int, activations: Tensor, upper: Tensor, above: Sequence[AffineLayer]) -> Tensor:
+    """Return the logits of images (n, ...) without a unit's ``activations`` (n,).
 
     ``upper`` are the pre-activations of the first of the layers ``above``.
     """
-    rows = activations.nonzero().flatten()
     nearest, *further = above
-    changed = torch.addr(upper[rows], activations[rows], nearest.weight[:, unit], alpha=-1)
-    if further:
-        changed = propagate(further, nearest.activate(changed))[-1]
-    right_without = changed.argmax(dim=1) == images.targets[rows]
-    return int(right[rows].sum() - right_without.sum())
+    changed = torch.addr(upper, activations, nearest.weight[:, unit], alpha=-1)
+    return propagate(further, nearest.activate(changed))[-1] if further else changed
 
 
 def _find_outgoing(opened: OpenLayer, unit: int) -> list[tuple[str, float]]:

@@ -1,7 +1,7 @@
 """The one place that seeds torch and sets its threads."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -17,18 +17,25 @@ def seeded(
     Parameters
     ----------
     seed : int
-        Seed of torch's global generator inside the block.
+        Seed of the CPU's global generator inside the block.
     n_threads : int or None, default=None
         Threads of torch's operations inside the block; None keeps those that are set.
     device : torch.device or None, default=None
-        A CUDA device's random numbers are left as they were too.
+        A GPU whose random numbers are seeded too, and left as they were. Those of other devices are not
+        touched.
     """
-    threads_before = torch.get_num_threads()
-    is_cuda = device is not None and device.type == "cuda"
-    with torch.random.fork_rng([torch.cuda.current_device()] if is_cuda else [], device_type="cuda"):
-        torch.manual_seed(seed)
-        torch.set_num_threads(n_threads or threads_before)
+    threads_before, state_before = torch.get_num_threads(), torch.get_rng_state()
+    gpu = getattr(torch, device.type) if device is not None and device.type != "cpu" else None
+    with torch.cuda.device(device) if gpu is torch.cuda else nullcontext():
+        gpu_state_before = gpu.get_rng_state() if gpu else None
         try:
+            torch.default_generator.manual_seed(seed)
+            if gpu:
+                gpu.manual_seed(seed)
+            torch.set_num_threads(n_threads or threads_before)
             yield
         finally:
             torch.set_num_threads(threads_before)
+            torch.set_rng_state(state_before)
+            if gpu:
+                gpu.set_rng_state(gpu_state_before)

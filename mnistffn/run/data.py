@@ -16,12 +16,12 @@ from mnistffn.data import (
     read_dataset,
 )
 from mnistffn.data.cache import read_cache, read_layout, write_cache
+from mnistffn.data.formats.source import Source, is_pipe
 from mnistffn.data.repeats import count_shared, hash_images
 from mnistffn.data.split import SplitKind, split_dataset
 from mnistffn.errors import DataError, RunDirectoryError
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
-from mnistffn.run.files import hash_file
 from mnistffn.run.manifest import MANIFEST, DataRecord
 from mnistffn.run.options import DataOptions, list_requests, settle_reading
 from mnistffn.run.telling import describe_data, describe_file, warn_of_shared
@@ -111,14 +111,29 @@ def open_run_data(
     RunDirectoryError
         The run's data file is not there, or has changed, and no other is given.
     """
+    source = None if options.path is None else options.open(options.path)
+    return _open(run, options, source, seed, progress, may_settle=may_settle)
+
+
+def _open(
+    run: RunDirectory,
+    options: DataOptions,
+    given: Source | None,
+    seed: int | None,
+    progress: Progress,
+    *,
+    may_settle: bool,
+) -> RunData:
+    """Load the data of a run from what was given as DATA, or from where the run has them."""
     known = run.manifest().data
-    path, sha256 = _locate(run, options, known)
+    source = given or _locate(run, options, known)
+    sha256 = builtin_digits().sha256 if source is None else source.sha256
     is_same = known is not None and sha256 == known.sha256
     if known and not is_same and not may_settle:
-        msg = f"{options.path or path} is not the file that the model was trained on: give that as DATA"
+        msg = f"{source} is not the file that the model was trained on: give that as DATA"
         raise RunDirectoryError(msg)
     wanted = options.over(settle_reading(known) if known and is_same else ReadOptions())
-    dataset = _load(run, path, sha256, wanted)
+    dataset = _load(run, source, wanted)
     test_size = options.test_size or (known.test_size if known else TEST_SIZE)
     if known and is_same and not options.resplit and options.groups is None:
         kind, unique = known.split, known.unique or options.unique
@@ -129,7 +144,7 @@ def open_run_data(
     split = split_dataset(dataset, kind, test_size, split_seed, unique=unique)
     hashes = hash_images(dataset.images)
     record = DataRecord(
-        path=None if path is None else str(path.resolve()),
+        path=None if source is None else source.place,
         sha256=dataset.sha256,
         n=len(dataset.labels),
         image_shape=dataset.image_shape,
@@ -141,7 +156,7 @@ def open_run_data(
         split_seed=split_seed,
         n_train=len(split.train),
         n_test=len(split.test),
-        relative_path=None if path is None else os.path.relpath(path.resolve(), run.path.resolve()),
+        relative_path=_find_relative(run, source),
         split=kind,
         unique=unique,
         requested=list_requests(wanted),
@@ -165,15 +180,16 @@ def open_test_images(run: RunDirectory, options: DataOptions, progress: Progress
         manifest = run.path / MANIFEST
         msg = f"{manifest} does not tell what the model was trained on: give DATA or train again"
         raise RunDirectoryError(msg)
-    if known and (options.path is None or _has_hash(options.path, known.sha256)):
-        data = open_run_data(run, options, None, progress, may_settle=False)
+    source = None if options.path is None else options.open(options.path)
+    if known and (source is None or source.sha256 == known.sha256):
+        data = _open(run, options, source, None, progress, may_settle=False)
         return TestImages(data.dataset, data.split.test, data.record, data.record.n_trained_on, data)
-    if known and options.path and str(options.path.resolve()) == known.path:
-        msg = f"{options.path} has changed since the model was trained on a part of it: train again"
+    assert source is not None
+    if known and source.place == known.path and not source.is_pipe:
+        msg = f"{source} has changed since the model was trained on a part of it: train again"
         raise RunDirectoryError(msg)
-    assert options.path is not None
     layout = read_layout(known.layout) if known else None
-    dataset = read_dataset(options.path, options.over(ReadOptions()), layout)
+    dataset = read_dataset(source, options.over(ReadOptions()), layout)
     describe_file(dataset, progress)
     progress.note("test: all of these images, taking it that the model has not seen them")
     own = _open_own(run) if known else None
@@ -197,26 +213,31 @@ def check_fits(dataset: Dataset, labels: NDArray[Any], n_features: int, classes:
         raise RunDirectoryError(msg)
 
 
-def _locate(
-    run: RunDirectory, options: DataOptions, known: DataRecord | None
-) -> tuple[Path | None, str]:
-    """Return the data file of a command, None for the built-in digits, and its hash."""
-    if options.path is not None:
-        return options.path, hash_file(options.path) if options.path.is_file() else ""
+def _locate(run: RunDirectory, options: DataOptions, known: DataRecord | None) -> Source | None:
+    """Return where the data of a run are, None for the built-in digits."""
     if known is None or known.path is None:
-        return None, known.sha256 if known else builtin_digits().sha256
+        return None
     places = [Path(known.path)]
+    if is_pipe(places[0]):
+        return options.open(places[0], known.sha256)
     if known.relative_path is not None:
         places.append(run.path / known.relative_path)
-    there = [place for place in places if place.is_file()]
+    there = [place for place in places if place.is_file() or place.is_dir()]
     for place in there:
-        if (sha256 := hash_file(place)) == known.sha256:
-            return place, sha256
+        if (source := options.open(place)).sha256 == known.sha256:
+            return source
     if there:
         msg = f"{there[0]} has changed since the run began: to go on with the new file, give it as DATA"
         raise RunDirectoryError(msg)
     msg = f"{known.path}, the run's data file, does not exist: give it as DATA"
     raise DataError(msg)
+
+
+def _find_relative(run: RunDirectory, source: Source | None) -> str | None:
+    """Return the way from the run directory to the data; none to the built-in digits and to pipes."""
+    if source is None or source.is_pipe:
+        return None
+    return os.path.relpath(source.place, run.path.resolve())
 
 
 def _choose_split(dataset: Dataset, options: DataOptions) -> SplitKind:
@@ -225,13 +246,13 @@ def _choose_split(dataset: Dataset, options: DataOptions) -> SplitKind:
     return "given" if dataset.test_rows is not None and not options.resplit else "stratified"
 
 
-def _load(run: RunDirectory, path: Path | None, sha256: str, options: ReadOptions) -> Dataset:
+def _load(run: RunDirectory, source: Source | None, options: ReadOptions) -> Dataset:
     """Load a data set through the run's cache."""
-    if path is None:
+    if source is None:
         return builtin_digits()
-    dataset = read_cache(run.cache, path, sha256, options)
+    dataset = read_cache(run.cache, source.path, source.sha256, options)
     if dataset is None:
-        dataset = read_dataset(path, options)
+        dataset = read_dataset(source, options)
         run.write_cache(lambda file: write_cache(file, dataset, options))
     return dataset
 
@@ -250,7 +271,3 @@ def _count_trained_on(data: RunData, dataset: Dataset) -> int:
         return 0
     theirs = hash_images(data.dataset.images)[data.split.train]
     return int(np.isin(hash_images(dataset.images), theirs).sum())
-
-
-def _has_hash(path: Path, sha256: str) -> bool:
-    return path.is_file() and hash_file(path) == sha256

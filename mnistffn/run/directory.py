@@ -127,8 +127,8 @@ class RunDirectory:
         finally:
             stage.discard()
 
-    def warn_if_stale(self, reads: Sequence[str], data: DataRecord | None = None) -> None:
-        """Warn about files among ``reads`` that were made from something that has changed since.
+    def find_stale(self, reads: Sequence[str], data: DataRecord | None = None) -> list[str]:
+        """Return a message for every file that was made from something that has changed since.
 
         Parameters
         ----------
@@ -137,23 +137,39 @@ class RunDirectory:
         data : DataRecord or None
             The data that it is about to use; None for the manifest's own.
 
+        Returns
+        -------
+        list of str
+            Each names the file and the command to run again.
+        """
+        manifest = self.manifest()
+        if data is not None:
+            manifest = replace(manifest, data=data)
+        messages = []
+        for file in reads:
+            for name, stage in manifest.find_makers(file):
+                if reason := manifest.why_stale(stage, self.path):
+                    again = f"run mnistffn {stage.command} again"
+                    messages.append(f"{file} is out of date, {reason}: {again}")
+                elif hash_file(self.path / file) != stage.outputs[file]:
+                    messages.append(f"{file} has changed since {name} wrote it")
+        return messages
+
+    def warn_if_stale(self, reads: Sequence[str], data: DataRecord | None = None) -> None:
+        """Warn about files that were made from something that has changed since.
+
+        Parameters
+        ----------
+        reads, data
+            As :meth:`find_stale` takes them.
+
         Warns
         -----
         StaleWarning
             One for every such file, naming the command to run again.
         """
-        manifest = self.manifest()
-        if data is not None:
-            manifest = replace(manifest, data=data)
-        for file in reads:
-            for name, stage in manifest.find_makers(file):
-                if reason := manifest.why_stale(stage, self.path):
-                    again = f"run mnistffn {stage.command} again"
-                    msg = f"{file} is out of date, {reason}: {again}"
-                    warnings.warn(StaleWarning(msg), stacklevel=2)
-                elif hash_file(self.path / file) != stage.outputs[file]:
-                    msg = f"{file} has changed since {name} wrote it"
-                    warnings.warn(StaleWarning(msg), stacklevel=2)
+        for message in self.find_stale(reads, data):
+            warnings.warn(StaleWarning(message), stacklevel=2)
 
     def stale_commands(self) -> list[str]:
         """Return the commands whose files were made from something that has changed since."""

@@ -18,7 +18,7 @@ TEMPORARY = ".tmp"
 FOLDER = "mnistffn-"  # and the number of the process: a temporary folder
 SEARCHING, TRAINING = ".search", ".train"  # folders with what is kept of a command under way
 INTENT = ".renames.json"  # of files that are about to take their places
-LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|jsonl|csv|npz|pt|png|gif)\.\d+\.tmp")
+LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|jsonl|csv|npz|pt|onnx|png|gif)\.\d+\.tmp")
 
 
 def name_temporary(path: Path) -> Path:

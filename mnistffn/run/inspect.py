@@ -1,7 +1,7 @@
 """Looking at a data file: what was recognised in it, and why, and what its images look like."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data import Dataset, ReadOptions, builtin_digits, read_dataset
-from mnistffn.data.convert import write_document_layout
+from mnistffn.data.convert import lay_out, write_document_layout
 from mnistffn.data.repeats import count_shared, find_first, hash_images
 from mnistffn.data.split import IMBALANCE
 from mnistffn.errors import UsageError
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
+from mnistffn.run.download import DownloadOptions, download
+from mnistffn.run.files import replace_file
 from mnistffn.run.options import DataOptions
 
 SHOWN = 12  # images of a class
@@ -105,7 +107,11 @@ def _warn(found: Inspection) -> list[str]:
 
 @exclusive
 def run_inspect(
-    run: RunDirectory, options: DataOptions, progress: Progress, convert: Path | None = None
+    run: RunDirectory,
+    options: DataOptions,
+    progress: Progress,
+    convert: Path | None = None,
+    fetched: DownloadOptions | None = None,
 ) -> Inspection:
     """Read a data file; write data.json and data.png, its contact sheet.
 
@@ -117,9 +123,13 @@ def run_inspect(
     progress : Progress
     convert : Path or None
         Where to write the images once more, in the layout of the document's course.
+    fetched : DownloadOptions or None
+        A published data set, which is fetched first and written to the file that is then read.
     """
     from mnistffn.figures.data import draw_contact_sheet  # noqa: PLC0415  # takes 0.3 s
 
+    if fetched is not None:
+        options = replace(options, path=download(fetched, options.path, progress))
     read = options.over(ReadOptions())
     dataset = builtin_digits() if options.path is None else read_dataset(options.path, read)
     found = inspect(dataset)
@@ -127,10 +137,12 @@ def run_inspect(
         progress.note(f"warning: {warning}")
     if convert is not None:
         _check_target(convert, options.path)
-        write_document_layout(convert, dataset)
+        content = lay_out(dataset.images / 255, dataset.labels)
+        replace_file(convert, lambda file: write_document_layout(file, content))
         progress.note(f"converted to {convert}")
     command = "data" if options.path is None else f"data {options.path}"
-    with run.stage("data", command=command, options=asdict(read)) as stage:
+    resolved = asdict(read) | ({} if fetched is None else {"download": fetched.describe()})
+    with run.stage("data", command=command, options=resolved) as stage:
         stage.write_json("data.json", found.summarise())
         images, n_columns = choose_shown(dataset)
         names = [str(label) for label in dataset.classes.tolist()]

@@ -52,6 +52,22 @@ def take_lock(folder: Path) -> TextIO:
         file.close()
 
 
+def find_holder(folder: Path) -> str | None:
+    """Return which process is at work in a folder, None if there is none; nothing is changed.
+
+    Who holds the lock has signed it. The signature of one that was killed stays, but not its lock.
+    """
+    with suppress(OSError, ValueError, KeyError, TypeError), (folder / LOCK).open() as file:
+        os.kill(json.loads(file.read(10_000))["process"], 0)  # only if there is somebody to ask about
+        try:
+            import fcntl  # noqa: PLC0415  # not on Windows
+
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (ImportError, BlockingIOError):
+            return _name_holder(file)
+    return None
+
+
 def _lock(file: TextIO, folder: Path) -> None:
     try:
         import fcntl  # noqa: PLC0415  # not on Windows, where nothing is locked

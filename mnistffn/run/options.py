@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mnistffn.data import ReadOptions
+from mnistffn.data.formats import MAX_SIZE
+from mnistffn.data.formats.source import Source
 from mnistffn.data.labels import LabelsMean
 from mnistffn.data.orientation import Orientation
 from mnistffn.data.pixels import Polarity
@@ -48,6 +50,10 @@ class DataOptions:
         if self.test_size is not None and not 0 < self.test_size < 1:
             msg = f"test_size={self.test_size} must be in (0, 1)"
             raise UsageError(msg)
+
+    def open(self, path: Path, known_sha256: str | None = None) -> Source:
+        """Return what is to be read at a path; with a hash, what has come through a pipe before."""
+        return Source(path, self.max_size or MAX_SIZE, known_sha256)
 
     def over(self, settled: ReadOptions) -> ReadOptions:
         """Return what is settled of the reading, with what the user says over it."""

@@ -95,7 +95,7 @@ def accuracy_under_attack(
 ) -> float:
     """Return the part of the images that the network still classifies rightly after one attack."""
     adversaries = attack(network, images, targets, adversary)
-    return float(is_right(network, adversaries, targets).double().mean())
+    return int(is_right(network, adversaries, targets).sum()) / len(targets)  # no device needs float64
 
 
 def is_right(network: FeedForwardNetwork, images: Tensor, targets: Tensor) -> Tensor:

@@ -22,9 +22,13 @@ def resolve_device(name: Device) -> torch.device:
     >>> resolve_device("cpu")
     device(type='cpu')
     """
+    kind, _, index = name.partition(":")
+    if index and torch.cuda.is_available() and int(index) >= (n := torch.cuda.device_count()):
+        msg = f"device={name!r} is not there, only cuda:0 to cuda:{n - 1}"
+        raise UsageError(msg)
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     found = [device for device, is_there in there.items() if is_there]
-    if name != "auto" and name not in found:
+    if name != "auto" and kind not in found:
         msg = f"device={name!r} is not there, only {', '.join(found)}"
         raise UsageError(msg)
     return torch.device(found[0] if name == "auto" else name)

@@ -217,17 +217,16 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         """Return all that the next epoch depends on, the random numbers too."""
         parts = {name: part.state_dict() for name, part in self._list_parts().items()}
         random = {"cpu": torch.get_rng_state()}
-        if torch.device(self.device).type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(self.device)
+        if (gpu := torch.device(self.device).type) != "cpu":
+            random[gpu] = getattr(torch, gpu).get_rng_state()
         return {"parts": parts, "random": random, "epochs": len(self.history)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from an earlier state."""
         for name, part in self._list_parts().items():
             part.load_state_dict(state["parts"][name])
-        torch.set_rng_state(state["random"]["cpu"])
-        if "cuda" in state["random"]:
-            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+        for device, numbers in state["random"].items():
+            (torch if device == "cpu" else getattr(torch, device)).set_rng_state(numbers)
         for _ in range(state["epochs"]):
             self.history.new_epoch()
 

@@ -6,6 +6,7 @@ uses it.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -17,7 +18,7 @@ Schedule = Literal["one-cycle", "plateau", "constant"]
 Activation = Literal["relu", "gelu", "tanh"]  # as the network wing has them, which would load torch
 Optimizer = Literal["adam", "sgd"]
 Norm = Literal["linf", "l2"]
-Device = Literal["auto", "cpu", "cuda", "mps"]
+Device = str  # auto, cpu, cuda, cuda:1, mps
 Precision = Literal["float32", "tf32", "bf16"]
 
 WIDEST = 100_000
@@ -210,7 +211,10 @@ _ROWS = [
         "None, or height and width", tunable=False,
     ),
     Parameter("precision", "float32", *_one_of(Precision), tunable=False),
-    Parameter("device", "cpu", *_one_of(Device), tunable=False),
+    Parameter(
+        "device", "cpu", lambda v: re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", v) is not None,
+        "auto, cpu, cuda, cuda:1 or mps", tunable=False,
+    ),
     Parameter(
         "n_threads", None, lambda v: v is None or _is_whole(v, 1, 1024), "from 1 to 1024",
         tunable=False,

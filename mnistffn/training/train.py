@@ -155,7 +155,8 @@ def run_train(
         stage.write_csv("history.csv", Epoch._fields, [_row(e) for e in classifier.history_])
         stage.write_figure("curves.png", draw_curves, _columns(classifier), classifier.best_epoch_)
         if distortion := classifier.make_distortion():
-            before, after = _distort_some(distortion, dataset.flat[rows[:SHOWN]], seed)
+            some = rows[:: max(1, len(rows) // SHOWN)][:SHOWN]  # of all classes, if they are in order
+            before, after = _distort_some(distortion, dataset.flat[some], seed)
             stage.write_figure("augmented.png", draw_augmented, before, after)
     checkpoint.remove()  # all is in its place
     return TrainResult(classifier, recipe, parameters, run_data.record.n_trained_on)
@@ -258,15 +259,17 @@ class _Reporter:
 
     def __init__(self, progress: Progress, total: int, threads: _Threads) -> None:
         self.progress, self.total, self.threads = progress, total, threads
+        self.accuracies: list[float] = []
         progress.step(0, total, "training")
 
     def __call__(self, epoch: Epoch) -> None:
-        message = f"loss {epoch.train_loss:.4f}"
+        message = f"loss {epoch.train_loss:.3f}"
         if not isnan(epoch.valid_loss):
-            message += f", validation {epoch.valid_loss:.4f} accuracy {epoch.valid_accuracy:.4f}"
+            message += f", validation {epoch.valid_loss:.3f} accuracy {epoch.valid_accuracy:.4f}"
         if not isnan(epoch.pgd_accuracy):
-            message += f", under PGD {epoch.pgd_accuracy:.4f}"
-        self.progress.step(epoch.epoch, self.total, message)
+            message += f" PGD {epoch.pgd_accuracy:.3f}"
+        self.accuracies.append(epoch.valid_accuracy)
+        self.progress.step(epoch.epoch, self.total, message, self.accuracies)
         self.threads.look_again()
 
 

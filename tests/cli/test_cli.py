@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from helpers import call, invoke
 
 from mnistffn import __version__
+from mnistffn.cli import options as opt
+from mnistffn.cli.evaluate import read_strengths
 from mnistffn.run.directory import RunDirectory
 from mnistffn.training.recipes import RECIPES
 
@@ -47,11 +50,11 @@ def test_the_five_commands_follow_one_another(tmp_path: Path) -> None:
         "8",
         "16",
         "--epochs",
-        "20",
-        "--patience",
-        "0",
+        "3",
+        "--jobs",
+        "1",
     )
-    options = {"search": search, "train": ("--epochs", "30")}
+    options = {"search": search, "train": ("--epochs", "10")}
     for command, files in FILES.items():
         result = invoke(command, "-r", run, *options.get(command, ()))
         assert result.exit_code == 0, result.output
@@ -68,7 +71,8 @@ def test_the_five_commands_follow_one_another(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "fields", "maximize", "explain"])
 def test_json_is_all_that_stdout_holds(trained_run: Path, command: str) -> None:
-    result = invoke(command, "-r", trained_run, "--json", *(SMALL if command == "train" else ()))
+    options = {"train": SMALL, "explain": ("4",)}.get(command, ())
+    result = invoke(command, "-r", trained_run, "--json", *options)
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
     assert content["schema"] == 1
@@ -87,6 +91,7 @@ def test_a_dry_run_says_what_a_search_would_take_and_writes_nothing(tmp_path: Pa
     assert not (tmp_path / "params.json").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_halving_fills_params_json_as_the_full_search_does(tmp_path: Path) -> None:
     bounds = ("--hidden", "4", "8", "-n", "4", "-k", "2", "--epochs", "3", "-j", "1")
     result = invoke("search", "-r", tmp_path, *bounds, "--strategy", "halving")
@@ -95,6 +100,7 @@ def test_halving_fills_params_json_as_the_full_search_does(tmp_path: Path) -> No
     assert invoke("train", "-r", tmp_path, "--epochs", "2").exit_code == 0
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_space_of_few_candidates_has_each_tried_once(tmp_path: Path) -> None:
     fixed = ("--hidden", 8, 8, "--dropout", 0, 0, "-k", 2, "--epochs", 1, "-j", 1, "-r", tmp_path)
     tuned = ("--tune", "batch_size=32,64,none", "-n", 8, "--json")
@@ -107,6 +113,7 @@ def test_a_space_of_few_candidates_has_each_tried_once(tmp_path: Path) -> None:
         assert len(tried) == 3 if strategy == "random" else len(tried) >= 3
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_depth_activation_and_optimizer_can_be_searched_and_trained(tmp_path: Path) -> None:
     small = ("--hidden", 8, 12, "-n", 6, "-k", 2, "--epochs", 2, "-j", 1, "-r", tmp_path)
     tuned = ("--tune", "activation=relu,gelu,tanh", "--tune", "optimizer=adam,sgd")
@@ -125,6 +132,7 @@ def test_depth_activation_and_optimizer_can_be_searched_and_trained(tmp_path: Pa
         assert invoke(command, "-r", tmp_path, "-q").exit_code == 0
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_search_prints_json_too(tmp_path: Path) -> None:
     bounds = ("--trials", "1", "--folds", "2", "--hidden", "4", "8", "--epochs", "1", "-j", "1")
     content = json.loads(invoke("search", "-r", tmp_path, *bounds, "--json").stdout)
@@ -136,6 +144,7 @@ def test_search_prints_json_too(tmp_path: Path) -> None:
     assert content["importance"]["chance"] is None
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_quiet_leaves_the_result_alone(trained_run: Path) -> None:
     result = invoke("evaluate", "-r", trained_run, "--quiet")
     assert result.stderr == ""
@@ -150,6 +159,7 @@ def test_warnings_are_single_lines_and_survive_quiet(trained_run: Path) -> None:
 
 
 @pytest.mark.parametrize(("threshold", "code"), [("0.5", 0), ("0.9999", 3)])
+@pytest.mark.usefixtures("no_pictures")
 def test_a_gate_sets_the_exit_code(trained_run: Path, threshold: str, code: int) -> None:
     result = invoke("evaluate", "-r", trained_run, "-q", "--fail-under", threshold)
     assert result.exit_code == code
@@ -221,7 +231,7 @@ def test_bad_data_give_one_line_and_code_4(
         (("maximize", "--objective", "4-44"), 2, "no unit 44"),
         (("maximize", "--card"), 2, "--card needs --units"),
         (("maximize", "--card", "--units", "3", "--animate"), 2, "--card needs --units"),
-        (("maximize", "--lit", "0.9999"), 2, "lit=0.9999: no pixel is lit in so large a part"),
+        (("maximize", "--varying", "0.9999"), 2, "varying=0.9999: no pixel varies in so large a part"),
         (("maximize", "--lr", "1e300"), 2, "lr=1e+300 must be above 0 and at most 1,000,000"),
         (("maximize", "--restarts", "1000000000"), 2, "must be from 1 to 1000"),
         (("maximize", "--jitter", "9" * 23), 2, "must be from 0 to 1,000,000"),
@@ -319,9 +329,12 @@ def test_an_error_has_a_traceback_on_request_only(tmp_path: Path) -> None:
         assert "Traceback" in invoke("evaluate", "-r", tmp_path).stderr
 
 
-def test_the_run_directory_can_come_from_the_environment(trained_run: Path) -> None:
-    result = call("evaluate", "--json", MNISTFFN_RUN_DIR=str(trained_run))
-    assert result.returncode == 0, result.stderr
+def test_the_run_directory_can_come_from_the_environment(
+    trained_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNISTFFN_RUN_DIR", str(trained_run))
+    result = invoke("fields", "--json")
+    assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["run_dir"] == str(trained_run)
 
 
@@ -428,9 +441,9 @@ def test_matplotlibs_configuration_costs_no_result(trained_run: Path, tmp_path: 
     # As every notebook sets it, and it need not be installed here.
     backend = "module://matplotlib_inline.backend_inline"
     others = {"MPLBACKEND": backend, "MATPLOTLIBRC": str(configuration)}
-    result = call("train", "-q", "-r", trained_run, *SMALL, **others)
+    result = call("fields", "-q", "-r", trained_run, **others)
     assert (result.returncode, result.stderr) == (0, "")
-    assert (trained_run / "curves.png").stat().st_size > 5000
+    assert (trained_run / "fields-layer3.png").stat().st_size > 5000
 
 
 def test_a_configuration_that_matplotlib_cannot_read_is_named(tmp_path: Path) -> None:
@@ -451,7 +464,7 @@ HEEDING = (
 
 
 def test_signals_that_the_caller_ignores_are_ignored(trained_run: Path) -> None:
-    command = f"trap '' HUP; exec {sys.executable} -m mnistffn evaluate -q -r {trained_run}"
+    command = f"trap '' HUP; exec {sys.executable} -m mnistffn fields -q -r {trained_run}"
     process = subprocess.Popen(["bash", "-c", command], stdout=subprocess.DEVNULL)
     time.sleep(1)
     process.send_signal(signal.SIGHUP)
@@ -488,6 +501,7 @@ def test_show_recipe_prints_what_each_sets_and_does_nothing_else(tmp_path: Path)
     assert as_json["best"]["hidden"] == list(RECIPES["best"]["hidden"])
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_documents_command_line_stops_early_on_a_plateau(tmp_path: Path) -> None:
     options = ("--hidden", "16", "--epochs", "200", "--patience", "3", "-r", tmp_path / "run", "--json")
     content = json.loads(invoke("train", *options).stdout)
@@ -498,6 +512,7 @@ def test_the_documents_command_line_stops_early_on_a_plateau(tmp_path: Path) -> 
     assert float(rates[-1]) < float(rates[1])
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_an_attack_is_told_with_its_steps_and_written_beside_the_metrics(trained_run: Path) -> None:
     result = invoke("evaluate", "-r", trained_run, "--attack", "0.1,0.02", "--restarts", "2")
     assert result.exit_code == 0, result.output
@@ -509,6 +524,7 @@ def test_an_attack_is_told_with_its_steps_and_written_beside_the_metrics(trained
     assert "robustness" not in json.loads(invoke("evaluate", "-r", trained_run, "--json").stdout)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_is_searched_with_another_schedule_can_be_trained(tmp_path: Path) -> None:
     small = ("-n", 1, "-k", 2, "-j", 1, "--hidden", 4, 8, "--epochs", 1, "-r", tmp_path, "-q")
     for options, schedule in (
@@ -525,7 +541,7 @@ def test_fields_prints_a_table_of_the_units_asked_for_in_order(trained_run: Path
     result = invoke("fields", "-r", trained_run, "--layer", 2, "--sort", "on", "--top", 4)
     assert result.exit_code == 0, result.output
     title, header, *rows = result.stdout.splitlines()
-    assert title.startswith("layer 2; lost: points without; kinds: R²")
+    assert title.startswith("layer 2; effect: nats; lost: points of accuracy; fields: R²")
     assert header.split()[-4:] == ["filter", "gradient", "average", "pattern"]
     shares = [float(re.search(r"(\d+\.\d)%", row)[1]) for row in rows]
     assert len(shares) == 4
@@ -541,7 +557,7 @@ def test_one_kind_can_be_drawn_alone(trained_run: Path) -> None:
     result = invoke("fields", "-r", trained_run, "--kind", "pattern", "--kind", "filter", "-q")
     assert result.stdout.splitlines()[1].split()[-2:] == ["pattern", "filter"]
     with np.load(trained_run / "fields-layer3.npz") as arrays:
-        assert set(arrays) == {"units", "lit", "pattern", "pattern_image", "filter"}
+        assert set(arrays) == {"units", "varying", "pattern", "pattern_image", "filter"}
 
 
 def test_objectives_cards_and_animations_are_written_and_named(trained_run: Path) -> None:
@@ -561,8 +577,8 @@ def test_objectives_cards_and_animations_are_written_and_named(trained_run: Path
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
-def test_an_output_that_cannot_be_written_is_told_in_one_line(trained_run: Path) -> None:
-    command = f"{sys.executable} -m mnistffn fields -q -r {trained_run}"
+def test_an_output_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m mnistffn data -q -r {tmp_path / 'run'}"
     full = subprocess.run(
         f"{command} > /dev/full", shell=True, capture_output=True, text=True, check=False
     )
@@ -574,3 +590,27 @@ def test_an_output_that_cannot_be_written_is_told_in_one_line(trained_run: Path)
     small = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
     assert small.returncode == 5
     assert_one_line(small.stderr, "cannot be written: File too large")
+
+
+def test_an_ascii_terminal_gets_something_readable(trained_run: Path) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "GITHUB_ACTIONS": "true"}
+    command = [sys.executable, "-m", "mnistffn", "fields", "-r", str(trained_run), "--top", "2", "-q"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "fields: R2" in result.stdout
+    assert "Error" not in result.stderr
+
+
+def test_a_strength_may_be_a_fraction() -> None:
+    assert opt.read_strength("8/255") == 8 / 255
+    assert read_strengths("0.05,16/255") == (0.05, 16 / 255)
+    for wrong in ("8/0", "/", "x", "1/2/3"):
+        with pytest.raises(typer.BadParameter, match="no strength such as"):
+            opt.read_strength(wrong)
+
+
+def test_help_in_the_log_of_a_github_action_is_plain() -> None:
+    environment = os.environ | {"GITHUB_ACTIONS": "true"}
+    command = [sys.executable, "-m", "mnistffn", "train", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert "--hidden" in result.stdout
+    assert "\x1b" not in result.stdout

@@ -81,6 +81,7 @@ def test_a_file_is_not_converted_into_itself(
     assert digits_mat.read_bytes() == before
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_looking_at_a_file_leaves_the_runs_data_alone(trained_run: Path, parts_mat: Path) -> None:
     before = json.loads((trained_run / "run.json").read_text())["data"]
     assert invoke("data", parts_mat, "-r", trained_run).exit_code == 0
@@ -117,6 +118,7 @@ def test_what_does_not_fit_gives_one_line(
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_network_is_trained_on_the_given_parts_and_told_of_copies(
     parts_mat: Path, tmp_path: Path
 ) -> None:

@@ -164,14 +164,17 @@ FOREIGN = {
     ),
     "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(200), "a PNG image"),
     "Octave": (b"# Created by Octave 6.1\n# name: X\n", "Octave's text format"),
-    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(200), "HDF5"),
-    "v7.3": (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(600), "HDF5: save it with -v7"),
-    "IDX": (b"\x00\x00\x08\x03" + bytes(200), "an IDX file"),
-    "npz": (b"PK\x03\x04" + bytes(200), "a zip archive"),
-    "gzip": (b"\x1f\x8b" + bytes(200), "packed with gzip"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(200), "damaged or not an HDF5 file"),
+    "v7.3": (
+        b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(600),
+        "MATLAB 7.3 file without its HDF5 part",
+    ),
+    "IDX": (b"\x00\x00\x08\x03" + bytes(200), "damaged or not an IDX file"),
+    "npz": (b"PK\x03\x04" + bytes(200), "damaged or not an .npz file"),
+    "gzip": (b"\x1f\x8b" + bytes(200), "damaged or not a gzip file"),
     "pickle": (b"\x80\x04" + bytes(200), "never opened"),
     "nothing": (b"", "is empty"),
-    "text": (b"5,0,0,0\n" * 100, "a text file"),
+    "text": (b"Dear reader,\nthis is no table.\n", "a text file"),
 }
 
 
@@ -188,7 +191,7 @@ def test_a_file_that_is_missing_damaged_or_of_another_kind_is_refused(
 ) -> None:
     with pytest.raises(DataError, match="does not exist"):
         load_dataset(tmp_path / "none.mat")
-    with pytest.raises(DataError, match="is a folder"):
+    with pytest.raises(DataError, match="holds neither pictures nor arrays; found digits.mat"):
         load_dataset(tmp_path)
     content = digits_mat.read_bytes()
     for broken in (content[:5000], content[: len(content) // 2], content[:-3], content[:128] + b"12"):

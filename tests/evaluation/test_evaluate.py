@@ -49,6 +49,7 @@ def test_a_run_is_measured_on_its_test_part_in_evaluation_mode(trained_run: Path
         assert (run.path / name).stat().st_size > 5000
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_another_file_is_measured_whole(trained_run: Path, digits_mat: Path) -> None:
     result = run_evaluate(RunDirectory(trained_run), DataOptions(digits_mat), Progress())
     assert result.metrics.n == 1797
@@ -59,6 +60,7 @@ def test_another_file_is_measured_whole(trained_run: Path, digits_mat: Path) -> 
 
 
 @pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_pictures")
 def test_other_files_leave_the_results_of_the_run_and_of_each_other_alone(
     trained_run: Path, digits_mat: Path, tmp_path: Path, recorder
 ) -> None:
@@ -88,6 +90,7 @@ def test_other_files_leave_the_results_of_the_run_and_of_each_other_alone(
 
 
 @pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_pictures")
 def test_the_temperature_is_fitted_on_the_validation_part_where_it_is_known(trained_run: Path) -> None:
     run = RunDirectory(trained_run)
     tested = open_test_images(run, DataOptions(), Progress())
@@ -108,6 +111,7 @@ def test_the_temperature_is_fitted_on_the_validation_part_where_it_is_known(trai
 
 
 @pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_pictures")
 def test_a_model_of_unknown_training_is_scaled_by_halves_of_what_it_is_tested_on(
     trained_run: Path, digits_mat: Path
 ) -> None:
@@ -125,6 +129,7 @@ def test_a_model_of_unknown_training_is_scaled_by_halves_of_what_it_is_tested_on
 
 
 @pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_pictures")
 def test_all_of_metrics_json_is_printed_and_the_rest_fits_on_a_screen(trained_run: Path) -> None:
     printed = json.loads(invoke("evaluate", "-r", trained_run, "--json").stdout)
     written = RunDirectory(trained_run).read_json("metrics.json")
@@ -160,6 +165,7 @@ def test_images_of_another_size_are_refused(trained_run: Path, write_mat) -> Non
         run_evaluate(RunDirectory(trained_run), DataOptions(path), Progress())
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_model_that_is_not_the_one_that_was_trained_is_warned_about(trained_run: Path) -> None:
     run = RunDirectory(trained_run)
     classifier = FeedForwardClassifier((5,), max_epochs=1)

@@ -17,6 +17,12 @@ from PIL import Image
 from mnistffn.explanation.sentence import summarise, write_headings
 from mnistffn.figures.calibration import draw_calibration
 from mnistffn.figures.card import draw_card
+from mnistffn.figures.compare import (
+    draw_classes,
+    draw_differences,
+    draw_measures,
+    draw_output_fields,
+)
 from mnistffn.figures.evaluate import draw_confusion, draw_examples
 from mnistffn.figures.explain import draw_explanation
 from mnistffn.figures.fields import draw_fields, find_bound
@@ -53,7 +59,8 @@ def maximized(n: int, side: int = 28) -> Figure:
 def describe(unit: int, kinds=KINDS) -> dict[str, object]:
     return {
         "name": str(unit), "prefers": [9, 8, 7, 6, 5], "on": 0.999, "dead": False, "selectivity": 0.55,
-        "ablation": -0.1234, "outgoing": [("359", -12.34), ("9", 1.5)], "unit": unit,
+        "ablation": -0.1234, "ablation_se": 0.0123, "effect": 1e-4,
+        "outgoing": [("359", -12.34), ("9", 1.5)], "unit": unit,
         "class_means": list(range(10)), "r2": dict.fromkeys(kinds, -0.004) | {"pattern": None},
     }  # fmt: skip
 
@@ -62,14 +69,14 @@ def fields(n: int, side: int = 28, kinds=KINDS) -> Figure:
     images = {kind: generator.normal(size=(n, side, side)).astype(np.float32) for kind in kinds}
     if "pattern" in kinds:
         images["pattern_image"] = generator.random((n, side, side), np.float32)
-    lit = generator.random((side, side)) > 0.2
+    varying = generator.random((side, side)) > 0.2
     units = [describe(unit, kinds) for unit in range(n)]
-    return draw_fields(images, lit, units, "Receptive fields, layer 1 of 784-360-10")
+    return draw_fields(images, varying, units, "Receptive fields, layer 1 of 784-360-10")
 
 
 def card(*, is_output: bool = False, n_classes: int = 10) -> Figure:
     arrays = {kind: generator.normal(size=(28, 28)).astype(np.float32) for kind in KINDS}
-    arrays |= {"lit": np.ones((28, 28)), "maximizing": generator.random((28, 28), np.float32)}
+    arrays |= {"varying": np.ones((28, 28)), "maximizing": generator.random((28, 28), np.float32)}
     arrays |= {name: generator.random((8, 28, 28), np.float32) for name in ("most_real", "least_real")}
     content = describe(17) | {"class_means": range(n_classes), "prefers": list(range(n_classes))[::-1]}
     content |= {"classes": list(range(n_classes)), "score": SCORE | {"problem": PROBLEM}}
@@ -146,7 +153,7 @@ def curves(n: int = 50) -> Figure:
     falling = np.exp(-np.arange(n) / 10) + 0.01
     history = {"train_loss": falling, "valid_loss": falling + 0.02, "valid_accuracy": 1 - falling / 3}
     history |= {"attack_accuracy": 0.95 - falling / 3, "pgd_accuracy": 0.9 - falling / 2}
-    history["epoch"] = np.arange(n) + 1
+    history |= {"epoch": np.arange(n) + 1, "lr": falling / 100}
     return draw_curves(history, min(30, n))
 
 
@@ -239,6 +246,49 @@ def explanation(
     return draw_explanation(arrays, content, write_headings(content))
 
 
+RUNS = ["plain", "_$x$/WWWWWWWWW", "…ong/name of me"]
+
+
+def measures(n: int, *, is_attacked: bool = True) -> Figure:
+    names = [RUNS[place % 3] + "'" * (place // 3) for place in range(n)]
+    accuracies = [(0.98 + place / 1000, 0.97, 0.995) for place in range(n)]
+    confidence = 1 - 0.5 * generator.random((n, 15)) ** 8
+    ends = {"low": confidence - 0.05, "high": np.minimum(confidence + 0.02, 1)}
+    bins = [
+        {"confidence": row, "accuracy": row} | {end: values[place] for end, values in ends.items()}
+        for place, row in enumerate(confidence)
+    ]
+    curve = np.append(0, np.sort(generator.gamma(9, 0.01, 400))), np.linspace(0.98, 0, 401)
+    verdict = "A reads 17 of 6,000 images right that $B$ does not, $B$ 41 that A does not: p = 0.0022"
+    return draw_measures(
+        names, accuracies, bins, dict.fromkeys(names[1:], curve) if is_attacked else {}, "linf", verdict
+    )
+
+
+def differences(n_rows: int, n_columns: int = 8, left_out: int = 0) -> Figure:
+    n = n_rows * n_columns
+    images = generator.random((n, 28, 28), np.float32)
+    captions = ["right: a long na… (0.999)\nwrong: a long na… (0.999)"] * n
+    rows = [(RUNS[place % 3], RUNS[(place + 1) % 3], 1234) for place in range(n_rows)]
+    return draw_differences(images, n_columns, ["image 59123"] * n, captions, rows, left_out)
+
+
+def outputs(n_runs: int = 2, n_classes: int = 10, *, maximizing: bool = True) -> dict[str, np.ndarray]:
+    shape = (n_runs, n_classes, 28, 28)
+    arrays = {kind: generator.normal(size=shape).astype(np.float32) for kind in ("gradient", "pattern")}
+    arrays |= {f"r2_{kind}": np.full((n_runs, n_classes), -0.12) for kind in ("gradient", "pattern")}
+    arrays["r2_pattern"][0, 0] = np.nan
+    arrays["classes"] = np.array(
+        ["a very long name of a class"] * (62 if n_classes == 12 else n_classes)
+    )
+    arrays["shown_classes"] = arrays["classes"][:n_classes]
+    images = {"pattern_image": generator.random(shape, np.float32), "varying": np.ones((28, 28), bool)}
+    if maximizing:
+        images["maximizing"] = generator.random(shape, np.float32)
+        images["maximizing"][-1] = np.nan
+    return arrays | images
+
+
 NAMES = ["ankle boot", "a very long name of a class", "t-shirt or top"]
 FIGURES = {
     "explanation": explanation,
@@ -253,6 +303,18 @@ FIGURES = {
         change={"norm": "l2", "size": None, "read_as": 3, "median": None}
     ),
     "explanation of a blank image": lambda: explanation(agreement=[None] * 10, unit_pixels=None),
+    "comparison of two": lambda: measures(2),
+    "comparison of ten without attacks": lambda: measures(10, is_attacked=False),
+    "differences": lambda: differences(2),
+    "differences of one image each": lambda: differences(2, 1),
+    "differences of many": lambda: differences(12, left_out=78),
+    "no differences": lambda: differences(0),
+    "fields of three networks": lambda: draw_output_fields(RUNS, outputs(3)),
+    "fields of two classes": lambda: draw_output_fields(RUNS[:2], outputs(2, 2)),
+    "classes": lambda: draw_classes(RUNS, outputs(3, 12)),
+    "classes without maximizing images": lambda: draw_classes(
+        RUNS[:2], outputs(2, 2, maximizing=False)
+    ),
     "robustness": lambda: robustness("linf"),
     "robustness in L2": lambda: robustness("l2"),
     "adversaries": adversaries,
@@ -399,10 +461,12 @@ def pixels(figure: Figure) -> np.ndarray:
     return imread(buffer)[..., :3]
 
 
-def draw_field(field: np.ndarray, lit: np.ndarray | None = None) -> np.ndarray:
+def draw_field(field: np.ndarray, varying: np.ndarray | None = None) -> np.ndarray:
     everywhere = np.ones(field.shape[1:], bool)
     unit = describe(0, ("filter",)) | {"r2": {"filter": 1.0}}
-    shown = draw_fields({"filter": field}, everywhere if lit is None else lit, [unit] * len(field), "")
+    shown = draw_fields(
+        {"filter": field}, everywhere if varying is None else varying, [unit] * len(field), ""
+    )
     return pixels(shown)
 
 
@@ -419,15 +483,44 @@ def test_fields_are_drawn_upright_with_blue_below_and_red_above_zero() -> None:
 
 
 def test_pixels_that_are_never_lit_are_grey() -> None:
-    lit = np.ones((8, 8), bool)
-    lit[6:] = False
-    grey = np.isclose(draw_field(np.zeros((1, 8, 8), np.float32), lit), 224 / 255, atol=0.002).all(
+    varying = np.ones((8, 8), bool)
+    varying[6:] = False
+    grey = np.isclose(draw_field(np.zeros((1, 8, 8), np.float32), varying), 224 / 255, atol=0.002).all(
         axis=2
     )
     some, all_lit = grey.sum(), np.isclose(draw_field(np.zeros((1, 8, 8), np.float32)), 224 / 255).sum()
     assert some > 1000 > all_lit
     height, width = (np.sum(grey.sum(axis=axis) > 20) for axis in (1, 0))
     assert height == pytest.approx(width / 4, abs=2), "two rows of eight"
+
+
+def test_equal_kinds_are_drawn_once_and_pattern_images_in_white_ink() -> None:
+    field = generator.normal(size=(2, 8, 8)).astype(np.float32)
+    image = np.zeros((2, 8, 8), np.float32)
+    image[:, 2] = 1
+    units = [describe(unit, ("filter", "gradient", "pattern")) for unit in range(2)]
+    kinds = {"filter": field, "gradient": field, "pattern": -field, "pattern_image": image}
+    figure = draw_fields(kinds, np.ones((8, 8), bool), units, "")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert len([text for text in texts if text.startswith("filter = gradient")]) == 1
+    assert not [text for text in texts if text.startswith("gradient")]
+    page = pixels(figure)
+    black, white = (page[..., :].max(axis=2) < 0.02), (page[..., :].min(axis=2) > 0.98)
+    assert black.sum() > 20_000
+    assert white.any()
+    apart = draw_fields(kinds | {"gradient": 2 * field}, np.ones((8, 8), bool), units, "")
+    assert [text for text in apart.axes[0].texts if text.get_text().startswith("gradient")]
+
+
+def test_a_maximizing_image_with_a_problem_stands_out() -> None:
+    image = np.zeros((2, 8, 8), np.float32)
+    scores = [SCORE | {"objective": str(n), "problem": (None, PROBLEM)[n]} for n in range(2)]
+    axes = draw_maximized({"maximizing": image}, scores, "").axes[0]
+    [frame] = axes.patches
+    assert frame.get_x() > 0, "the second is framed"
+    red = [text.get_text() for text in axes.texts if text.get_color() == "tab:red"]
+    assert len(red) == 1
+    assert red[0].startswith("not reached")
 
 
 def test_maximizing_images_are_drawn_upright() -> None:

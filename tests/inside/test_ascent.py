@@ -197,3 +197,17 @@ def test_the_start_is_left_as_it_was() -> None:
     assert not start.any()
     assert reached.any()
     assert math.isfinite(float(reached.sum()))
+
+
+def test_a_step_is_that_of_torchs_adam() -> None:
+    weights = torch.randn(2, 16)
+    start = torch.randn(2, 4, 4)
+    parameterisation = free_images(ALL_LIT, 2.0)
+    reached = plain(parameterisation, steps=20, lr=0.05)(linear(weights), start)
+    free = start.clone().requires_grad_()
+    optimizer = torch.optim.Adam([free], lr=0.05)
+    for _ in range(20):
+        optimizer.zero_grad()
+        (-linear(weights)(parameterisation.render(free))).sum().backward()
+        optimizer.step()
+    assert torch.equal(reached, free.detach())

@@ -7,8 +7,8 @@ from mnistffn.errors import UsageError
 from mnistffn.inside.card import run_cards
 from mnistffn.inside.fields import run_fields
 from mnistffn.inside.layer import open_layer
-from mnistffn.inside.maximize import MaximizeOptions, run_maximize
-from mnistffn.inside.options import FieldsOptions
+from mnistffn.inside.maximize import run_maximize
+from mnistffn.inside.options import FieldsOptions, MaximizeOptions
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
 

@@ -127,8 +127,8 @@ def test_units_that_are_dead_or_do_not_vary_have_empty_fields_and_no_r2() -> Non
     layers = [AffineLayer(torch.tensor([[0.0, 0.0], [-1.0, -1.0]]), torch.tensor([0.0, -1.0]))]
     layers.append(AffineLayer(torch.ones(2, 2), torch.zeros(2)))
     X = draw_images(100, 2)
-    fields, r2, lit = compute_fields(layers, 1, [0, 1], KINDS, X, X)
-    assert lit.all()
+    fields, r2, varying = compute_fields(layers, 1, [0, 1], KINDS, X, X)
+    assert varying.all()
     assert fields["average"].tolist() == [[0, 0], [0, 0]], "neither is ever on"
     assert fields["pattern"][0].tolist() == [0, 0]
     assert (fields["pattern"][1] < 0).all()
@@ -179,8 +179,10 @@ def test_pixels_that_hardly_an_image_lights_are_masked_and_the_first_layer_is_li
     layers, X = make_layers(9, 6, 3), draw_images(3000, 9)
     X[:, 4] = 0
     X[:2, 4] = 255  # 2 of 3,000 are less than a thousandth
-    fields, r2, lit = compute_fields(layers, 1, range(6), KINDS, X, draw_images(300, 9) * lit_only(4))
-    assert (~lit).nonzero().flatten().tolist() == [4]
+    fields, r2, varying = compute_fields(
+        layers, 1, range(6), KINDS, X, draw_images(300, 9) * lit_only(4)
+    )
+    assert (~varying).nonzero().flatten().tolist() == [4]
     assert all((fields[kind][:, 4] == 0).all() for kind in KINDS)
     assert r2["filter"].tolist() == pytest.approx([1] * 6, abs=1e-5)
     assert r2["gradient"].tolist() == pytest.approx([1] * 6, abs=1e-5)

@@ -19,13 +19,13 @@ def test_a_run_draws_every_unit_of_a_layer(trained_run: Path, layer: int, units:
     result = draw(trained_run, layer=layer)
     with np.load(trained_run / f"fields-layer{layer}.npz") as arrays:
         assert arrays["units"].tolist() == list(range(units))
-        assert set(arrays) == {"units", "lit", *KINDS, "pattern_image"}
+        assert set(arrays) == {"units", "varying", *KINDS, "pattern_image"}
         for kind in (*KINDS, "pattern_image"):
             assert arrays[kind].shape == (units, 8, 8)
             assert arrays[kind].dtype == np.float32
             np.testing.assert_array_equal(arrays[kind], result.fields[kind])
-        assert not arrays["filter"][:, ~arrays["lit"]].any()
-        assert 0 < (~arrays["lit"]).sum() < 16, "the digits' corners are never lit"
+        assert not arrays["filter"][:, ~arrays["varying"]].any()
+        assert 0 < (~arrays["varying"]).sum() < 16, "the digits' corners are never lit"
     content = RunDirectory(trained_run).read_json(f"fields-layer{layer}.json")
     assert [unit["unit"] for unit in content["units"]] == list(range(units))
     assert [unit["ablation"] for unit in content["units"]] == [s.ablation for s in result.statistics]
@@ -55,7 +55,7 @@ def test_only_the_units_and_kinds_asked_for_are_drawn(trained_run: Path) -> None
         some.fields["gradient"], whole.fields["gradient"][[7, 0, 1, 2]], rtol=1e-5
     )
     with np.load(trained_run / "fields-layer3.npz") as arrays:
-        assert set(arrays) == {"units", "lit", "gradient"}
+        assert set(arrays) == {"units", "varying", "gradient"}
     assert some.statistics == [whole.statistics[unit] for unit in (7, 0, 1, 2)]
 
 
@@ -71,15 +71,15 @@ def test_units_are_sorted_by_what_is_asked(trained_run: Path, key: str) -> None:
         "on": [unit.on for unit in some.statistics],
         "outgoing": [abs(unit.outgoing[0][1]) for unit in some.statistics],
         "ablation": [unit.ablation for unit in some.statistics],
+        "effect": [unit.effect for unit in some.statistics],
     } | dict(some.r2)
     assert list(values[key]) == sorted(values[key], reverse=True)
 
 
 def test_the_top_without_an_order_are_those_that_matter_most(trained_run: Path) -> None:
-    by_default, by_ablation = (
-        draw(trained_run, layer=1, top=3, sort=key) for key in (None, "ablation")
-    )
-    assert by_default.units.tolist() == by_ablation.units.tolist()
+    for layer, key in ((1, "effect"), (3, "ablation")):
+        by_default, by_key = (draw(trained_run, layer=layer, top=3, sort=sort) for sort in (None, key))
+        assert by_default.units.tolist() == by_key.units.tolist()
     assert draw(trained_run, layer=1, top=99).units.size == 24
 
 
@@ -95,6 +95,28 @@ def test_the_top_without_an_order_are_those_that_matter_most(trained_run: Path) 
 def test_options_that_make_no_sense_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         FieldsOptions(**options)
+
+
+def test_an_order_that_is_noise_is_told(trained_run: Path) -> None:
+    told: list[str] = []
+    progress = Progress()
+    progress.note = told.append
+    run, options = RunDirectory(trained_run), FieldsOptions(layer=1, sort="ablation")
+    units = run_fields(run, options, progress).statistics
+    n_noise = sum(abs(unit.ablation) <= 2 * unit.ablation_se for unit in units)
+    assert n_noise > 0, "of 24 units on 180 images most cost nothing"
+    assert [f"{n_noise} of 24 units" in line for line in told if "noise" in line] == [True]
+    told.clear()
+    run_fields(run, FieldsOptions(layer=1, sort="effect"), progress)
+    assert not [line for line in told if "noise" in line]
+    with pytest.raises(UsageError, match="take ablation"):
+        draw(trained_run, layer=3, sort="effect")
+
+
+def test_a_filter_that_is_the_gradient_too_has_one_name(trained_run: Path) -> None:
+    first, second = (draw(trained_run, layer=layer).kind_names for layer in (1, 2))
+    assert list(first.values()) == ["filter = gradient", "average", "pattern"]
+    assert list(second) == list(KINDS)
 
 
 def test_layers_units_and_models_that_are_not_there_are_refused(trained_run: Path) -> None:

@@ -10,8 +10,9 @@ from PIL import Image
 from mnistffn import FeedForwardClassifier
 from mnistffn.errors import UsageError
 from mnistffn.inside.layer import OpenLayer, open_layer
-from mnistffn.inside.maximize import STARTS, MaximizeOptions, MaximizeResult, maximize, run_maximize
+from mnistffn.inside.maximize import MaximizeResult, maximize, run_maximize
 from mnistffn.inside.objectives import Targets
+from mnistffn.inside.options import STARTS, MaximizeOptions
 from mnistffn.network.network import propagate
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
@@ -104,7 +105,7 @@ def test_starts_begin_where_they_say(
 ) -> None:
     run_data = opened.run_data
     targets = Targets.of("3", (), [str(digit) for digit in range(10)])
-    still = MaximizeOptions(steps=1, lr=1e-9, lit=0, restarts=1, jitter=0)
+    still = MaximizeOptions(steps=1, lr=1e-9, varying=0, restarts=1, jitter=0)
     found = {start: maximize(opened, targets, replace(still, start=start)) for start in STARTS}
     images = run_data.dataset.images[run_data.split.train].astype("f") / 255
     expected = {"mean": images.mean(axis=0), "real": found["real"].most_real[0, 0]}
@@ -125,7 +126,7 @@ def test_options_bound_the_image(trained_run: Path) -> None:
     free = climb(trained_run, pixels="free", **short)
     assert free.images.min() < -0.1
     assert np.linalg.norm(free.images) == pytest.approx(norms[1], rel=0.02)
-    few = climb(trained_run, lit=0.9, **short).images[0]
+    few = climb(trained_run, varying=0.9, **short).images[0]
     assert 0 < np.count_nonzero(few) < np.count_nonzero(free.images[0])
     smooth, rough = (climb(trained_run, total_variation=tv, **short).images[0] for tv in (30, 0))
     assert np.abs(np.diff(smooth)).sum() < np.abs(np.diff(rough)).sum()
@@ -156,7 +157,7 @@ def test_an_image_does_not_depend_on_what_else_is_maximized(trained_run: Path) -
 
 
 def test_jitter_makes_images_that_survive_shifts(trained_run: Path) -> None:
-    options = {"layer": 1, "steps": 100, "total_variation": 0.0, "lit": 0.0}
+    options = {"layer": 1, "steps": 100, "total_variation": 0.0, "varying": 0.0}
     still, moved = (
         np.mean([score.survival for score in climb(trained_run, jitter=jitter, **options).scores])
         for jitter in (0, 1)
@@ -214,10 +215,53 @@ def test_the_ascent_is_written_as_a_gif_that_ends_in_the_images(trained_run: Pat
     "options",
     [
         {"steps": 0}, {"lr": 0}, {"lr": float("inf")}, {"total_variation": -1}, {"jitter": -1},
-        {"pixels": "x"}, {"norm": 0}, {"norm": float("nan")}, {"lit": 1}, {"lit": -0.1}, {"start": "x"},
-        {"restarts": 0},
+        {"pixels": "x"}, {"norm": 0}, {"norm": float("nan")}, {"varying": 1}, {"varying": -0.1},
+        {"start": "x"}, {"restarts": 0},
     ],
 )  # fmt: skip
 def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=next(iter(options))):
         MaximizeOptions(**options)
+
+
+def frame(opened: OpenLayer, value: int) -> OpenLayer:
+    """Return the same network on images that a line of constant pixels is joined to above."""
+    first, data = opened.layers[0], opened.run_data
+    images = np.pad(data.dataset.images, ((0, 0), (1, 0), (0, 0)), constant_values=value)
+    weight = torch.cat([torch.randn(len(first.bias), 8), first.weight], dim=1)
+    bias = first.bias - weight[:, :8].sum(dim=1) * value / 255
+    layers = [first._replace(weight=weight, bias=bias), *opened.layers[1:]]
+    dataset = replace(data.dataset, images=images)
+    return replace(opened, layers=layers, run_data=replace(data, dataset=dataset))
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_constant_frame_stays_as_it_is_and_leaves_the_rest_alone(
+    opened: OpenLayer, value: int
+) -> None:
+    """Weights of pixels that do not vary are what they were initialised with: nothing to feed on."""
+    targets = Targets.of("3,5", (), opened.unit_names)
+    options = MaximizeOptions(steps=60, total_variation=0.0, jitter=0, start="mean", varying=0.001)
+    result = maximize(frame(opened, value), targets, options, n_frames=2)
+    for images in (result.images, *result.frames.values()):
+        np.testing.assert_array_equal(images[:, 0], np.full((2, 8), value / 255, np.float32))
+    plain = maximize(opened, targets, options)
+    for framed, score in zip(result.scores, plain.scores, strict=True):
+        assert framed.activation == pytest.approx(score.activation, rel=0.1)
+        assert framed.best_real == pytest.approx(score.best_real, rel=1e-3)
+        assert framed.predicted == score.predicted
+        assert framed.problem is None
+
+
+def test_images_that_are_one_white_square_are_all_flagged(trained_run: Path) -> None:
+    result = climb(trained_run, layer=1, norm=1e6, steps=20)
+    assert {score.problem.split(":")[0] for score in result.scores} == {"saturated"}
+
+
+def test_a_class_whose_image_is_read_as_another_has_a_problem(opened: OpenLayer) -> None:
+    targets = Targets.of("3,7", (), opened.unit_names)
+    opened.layers[-1].weight[8] = 3 * opened.layers[-1].weight[3]  # whatever is a 3 is more of an 8
+    opened.layers[-1].bias[8] = 3 * opened.layers[-1].bias[3]
+    three, seven = maximize(opened, targets, MaximizeOptions(steps=60, restarts=1)).scores
+    assert three.problem == "misread: the network takes it for 8"
+    assert seven.problem is None

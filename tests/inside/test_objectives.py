@@ -71,3 +71,15 @@ def test_a_tanh_leaks_on_both_sides() -> None:
     assert activations.tolist() == [-1, 0, 1]
     activations.sum().backward()
     assert inputs.grad.tolist() == pytest.approx([0.1, 1.1, 0.1])
+
+
+@pytest.mark.parametrize("widths", [(9, 4), (9, 6, 4)])
+def test_a_frame_is_held_whatever_the_image_has_there(widths: tuple[int, ...]) -> None:
+    objective = Objective.of(make_layers(*widths), torch.eye(4))
+    frame = torch.zeros(3, 3)
+    frame[0] = torch.tensor([1.0, 0.5, 0.25])
+    images = torch.rand(4, 3, 3)
+    framed = torch.where(frame > 0, frame, images)
+    torch.testing.assert_close(objective.hold(frame)(images), objective(framed))
+    held = objective.hold(torch.zeros(3, 3))
+    assert torch.equal(held(images), objective(images)), "no frame changes nothing"

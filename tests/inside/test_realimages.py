@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mnistffn.errors import DataError, UsageError
-from mnistffn.inside.realimages import RealImages, Responses
+from mnistffn.inside.realimages import RealImages, Responses, find_varying
 from mnistffn.network.network import AffineLayer, propagate
 
 
@@ -10,16 +10,34 @@ def test_real_images_are_measured() -> None:
     images = torch.zeros(300, 4, dtype=torch.uint8)
     images[:100, 0], images[100:, 1], images[:5, 2] = 51, 102, 1
     real = RealImages.of(images, (2, 2), 0.02)
-    assert real.lit.tolist() == [[True, True], [False, False]], "lit in 100, 200, 5 and 0 of 300"
+    assert real.varying.tolist() == [[True, True], [False, False]], (
+        "they vary in 100, 100, 5 and 0 of 300"
+    )
     assert real.norm == pytest.approx(0.4)
     assert real.mean.flatten().tolist() == pytest.approx([0.2 / 3, 0.8 / 3, 5 / 255 / 300, 0])
-    assert RealImages.of(images, (2, 2), 0).lit.tolist() == [[True, True], [True, False]]
+    assert RealImages.of(images, (2, 2), 0).varying.tolist() == [[True, True], [True, False]]
+
+
+def test_a_bright_frame_does_not_vary() -> None:
+    """Constant is constant: dark or bright, whatever the order of the images."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 2, (5000, 3, 3), generator=generator, dtype=torch.uint8) * 200
+    images[:, 0], images[:, 1, 0], images[::999, 0, 0] = 255, 7, 0
+    real = RealImages.of(images.flatten(1), (3, 3), 0.05)
+    assert real.varying.int().tolist() == [[0, 0, 0], [0, 1, 1], [1, 1, 1]]
+    expected = torch.zeros(3, 3)
+    expected[0], expected[1, 0] = 1, 7 / 255
+    torch.testing.assert_close(real.frame, expected)
+    norms = (images.float() / 255 * (expected == 0)).flatten(1).norm(dim=1)
+    assert real.norm == pytest.approx(float(norms.median()))
+    usual = find_varying(images.flatten(1).sort(dim=0).values, 0.05)
+    assert torch.equal(usual[0].view(3, 3), real.varying)
 
 
 def test_blank_images_cannot_bound_anything() -> None:
     with pytest.raises(DataError, match="blank"):
         RealImages.of(torch.zeros(9, 4, dtype=torch.uint8), (2, 2), 0.05)
-    with pytest.raises(UsageError, match=r"lit=0.6: no pixel is lit in so large a part"):
+    with pytest.raises(UsageError, match=r"varying=0.6: no pixel varies in so large a part"):
         RealImages.of(torch.eye(4, dtype=torch.uint8), (2, 2), 0.6)
 
 

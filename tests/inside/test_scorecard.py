@@ -6,11 +6,12 @@ import torch
 
 from mnistffn.inside.ascent import Ascent, Climbed, free_images, sigmoid_images
 from mnistffn.inside.layer import open_layer
-from mnistffn.inside.maximize import MaximizeOptions, maximize
+from mnistffn.inside.maximize import maximize
+from mnistffn.inside.nearest import NearestImages
 from mnistffn.inside.objectives import Objective, Targets
-from mnistffn.inside.realimages import Responses
+from mnistffn.inside.options import MaximizeOptions
+from mnistffn.inside.realimages import RealImages, Responses
 from mnistffn.inside.scorecard import (
-    NearestImages,
     find_problems,
     measure_agreement,
     measure_survival,
@@ -60,7 +61,7 @@ def test_neighbours_vote_and_distances_are_ranked_among_held_out_images() -> Non
     y = np.array([3, 3, 3, 3, 7, 7, 7, 7, 3])
     held_out = np.array([[0, 0], [0, 51], [0, 102], [0, 153]], dtype=np.uint8)
     images = np.array([[0.9, 0.9], [0.0, 0.3]], dtype=np.float32)
-    found = NearestImages.of(images, X, y, held_out)
+    found = NearestImages.of(torch.from_numpy(images), X, y, held_out)
     assert found.predicted.tolist() == [7, 3]
     assert found.probability.tolist() == pytest.approx([0.8, 1])
     assert found.distance.tolist() == pytest.approx([2**0.5 * (250 / 255 - 0.9), 0.3], abs=1e-4)
@@ -82,21 +83,21 @@ def test_what_could_not_be_maximized_says_why() -> None:
     parameterisation = sigmoid_images(LIT, 1.0)
     end = torch.randn(4, 2, 2)
     real = respond([1.0, 0.0, -0.5, -1.0])
-    found = find_problems(objective, parameterisation, end, real, [True] * 4)
+    found = find_problems(objective, parameterisation, LIT, end, real, [True] * 4)
     assert found[0] is None
-    assert found[1] == "no gradient: no pixel that may be lit moves it"
+    assert found[1] == "no gradient: no pixel that may change moves it"
     assert found[2] == "dead: no training image turns it on"
     assert found[3] == "dead: no training image turns it on, but this one"
-    shown = find_problems(objective, parameterisation, end, real, [False] * 4)
+    shown = find_problems(objective, parameterisation, LIT, end, real, [False] * 4)
     assert shown[2].startswith("stuck"), (
         "an output, or another direction, has no ReLU that could be dead"
     )
-    assert find_problems(objective, parameterisation, end, respond([9.0] * 4, mean=5.0), [True] * 4)[
-        0
-    ].startswith("stuck")
+    assert find_problems(
+        objective, parameterisation, LIT, end, respond([9.0] * 4, mean=5.0), [True] * 4
+    )[0].startswith("stuck")
 
 
-def test_free_numbers_that_are_too_large_to_move_are_saturated() -> None:
+def test_images_in_which_every_pixel_is_at_a_bound_are_saturated() -> None:
     objective = Objective.of(
         [AffineLayer(torch.tensor([[3.0, 1, 1, 1]]), torch.zeros(1))], torch.eye(1)
     )
@@ -104,9 +105,12 @@ def test_free_numbers_that_are_too_large_to_move_are_saturated() -> None:
     for parameterisation, free, problem in (
         (sigmoid_images(LIT, 1.0), far, "saturated"),
         (sigmoid_images(LIT, 1.0), far / 60, None),
+        (sigmoid_images(LIT, 1.0), -far, "saturated"),
+        (sigmoid_images(LIT, 1e6), far / 60, "saturated"),
         (free_images(LIT, 1.0), far, None),
+        (free_images(LIT, 1e6), far, None),
     ):
-        [found] = find_problems(objective, parameterisation, free, respond([1.0]), [True])
+        [found] = find_problems(objective, parameterisation, LIT, free, respond([1.0]), [True])
         assert (found or "None").startswith(str(problem))
 
 
@@ -118,7 +122,10 @@ def test_an_image_that_is_at_its_maximum_has_no_problem(make) -> None:
     parameterisation = make(torch.ones(4, 4, dtype=torch.bool), 1.0)
     free = Ascent(parameterisation, (), (), 1500, 0.1)(objective, torch.randn(3, 4, 4))
     real = respond([1.0] * 3)
-    assert find_problems(objective, parameterisation, free, real, [True] * 3) == [None] * 3
+    assert (
+        find_problems(objective, parameterisation, torch.ones(4, 4), free, real, [True] * 3)
+        == [None] * 3
+    )
 
 
 def test_a_unit_that_sees_dark_pixels_only_has_no_gradient() -> None:
@@ -127,7 +134,7 @@ def test_a_unit_that_sees_dark_pixels_only_has_no_gradient() -> None:
     )
     lit = torch.tensor([[False, True], [True, True]])
     free = torch.randn(1, 2, 2)
-    [problem] = find_problems(objective, sigmoid_images(lit, 1.0), free, respond([1.0]), [True])
+    [problem] = find_problems(objective, sigmoid_images(lit, 1.0), lit, free, respond([1.0]), [True])
     assert problem.startswith("no gradient")
 
 
@@ -141,7 +148,9 @@ def test_scores_compare_with_the_right_images(trained_run: Path) -> None:
     restarts = torch.rand(2, 3, 8, 8)
     climbed = Climbed(restarts[:, 0], restarts, torch.zeros(2, 8, 8), {})
     parameterisation = sigmoid_images(torch.ones(8, 8, dtype=torch.bool), 3.0)
-    scores = score_images(opened, targets, objective, parameterisation, responses, climbed)
+    real = RealImages.of(X, (8, 8), 0)
+    assert not real.frame.any()
+    scores = score_images(opened, targets, objective, parameterisation, responses, climbed, real)
     data = opened.run_data
     held_out = data.dataset.flat[data.split.test].astype("f") / 255
     images = climbed.images.flatten(1).numpy()
@@ -165,4 +174,4 @@ def test_an_output_that_is_never_positive_is_not_called_dead(trained_run: Path) 
     opened.layers[-1].bias[2] -= 1000
     result = maximize(opened, Targets.of("2", (), opened.unit_names), MaximizeOptions(steps=60))
     assert result.scores[0].ratio is None
-    assert result.scores[0].problem is None
+    assert result.scores[0].problem.startswith("misread")

@@ -42,6 +42,16 @@ def test_units_of_a_hand_made_network_are_described_rightly() -> None:
     # image has -0.6 and 0.4 and is lost. Without unit 1 all outputs for class 9 are 0 and it is lost.
     assert one.ablation == 0.25
     assert other.ablation == 0.5
+    # Per image: 0, 1, 0, 0 and 0, 0, 1, 1, of mean p, with a standard error of sqrt(p (1 - p) / 4).
+    assert one.ablation_se == pytest.approx(math.sqrt(3) / 8)
+    assert other.ablation_se == pytest.approx(1 / 4)
+    assert dead.ablation_se == 0
+    assert dead.effect == 0
+    # Logits (2, 0), (1.4, 0.4), (-3, 2) twice; without unit 0 (0, 0), (-0.6, 0.4).
+    with_it, without = (
+        torch.tensor(z).log_softmax(1) for z in ([[2, 0], [1.4, 0.4]], [[0.0, 0], [-0.6, 0.4]])
+    )
+    assert one.effect == pytest.approx(float((with_it.exp() * (with_it - without)).sum()) / 4)
 
 
 def test_output_units_are_measured_by_their_probability_and_by_what_is_read() -> None:
@@ -52,6 +62,7 @@ def test_output_units_are_measured_by_their_probability_and_by_what_is_read() ->
     expected = probabilities.view(2, 2, 2).mean(dim=1)[:, 0].tolist()
     assert seven.class_means == pytest.approx(expected)
     assert seven.ablation == nine.ablation == 0.5, "a class that cannot be predicted is lost"
+    assert seven.effect is nine.effect is None
 
 
 def test_a_hand_made_tanh_unit_is_told_by_what_is_above_0_and_never_dead() -> None:
@@ -82,17 +93,20 @@ def test_ablation_is_what_accuracy_loses_in_the_network_without_the_unit(
     labels = propagate(layers, X.float() / 255)[-1].argmax(dim=1)
     labels[::3] = (labels[::3] + 1) % 4
     found = measure_ablations(layers, layer, range(widths[layer]), LabelledImages(X, labels))
-    assert len(set(found)) > 3
-    for unit, loss in enumerate(found):
+    assert len({one.ablation for one in found}) > 3
+    for unit, (loss, error, effect) in enumerate(found):
         weight = layers[layer].weight.clone()
         weight[:, unit] = 0
         own = layers[layer]._replace(weight=weight)
         silenced = [*layers[:layer], own, *layers[layer + 1 :]]
-        before, after = (
-            (propagate(net, X.float() / 255)[-1].argmax(dim=1) == labels).double().mean()
-            for net in (layers, silenced)
+        before, after = (propagate(net, X.float() / 255)[-1] for net in (layers, silenced))
+        lost = (before.argmax(dim=1) == labels).double() - (after.argmax(dim=1) == labels).double()
+        assert loss == pytest.approx(float(lost.mean()))
+        assert error == pytest.approx(float(lost.std(correction=0)) / math.sqrt(500))
+        with_it, without = before.double().log_softmax(dim=1), after.double().log_softmax(dim=1)
+        assert effect == pytest.approx(
+            float((with_it.exp() * (with_it - without)).sum() / 500), rel=1e-4
         )
-        assert loss == pytest.approx(float(before - after))
 
 
 def test_selectivity_is_0_for_a_unit_that_does_not_care_and_1_for_one_class_only() -> None:

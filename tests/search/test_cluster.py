@@ -167,6 +167,7 @@ def test_fits_that_raise_or_take_too_long_are_told_from_others(cluster: RealClus
         assert time.monotonic() - start < 4
 
 
+@takes_long
 def test_a_client_that_was_killed_goes_on_from_its_journal(
     cluster: RealCluster, tmp_path: Path
 ) -> None:

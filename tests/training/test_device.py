@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
@@ -66,6 +68,42 @@ def test_bfloat16_trains_float32_weights_as_well(modified: dict[str, object]) ->
         classifier.fit(X[::2], y[::2])
         assert classifier.score(X[1::2], y[1::2]) == accuracies[precision]
     assert accuracies["bf16"] == pytest.approx(accuracies["float32"], abs=0.02)
+
+
+class _NoFloat64(TorchDispatchMode):
+    """Refuses what a device without float64, such as Apple's MPS, would refuse."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None) -> object:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves((args, result)):
+            # Single numbers of Python's are float64 by themselves, and never leave the CPU.
+            if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float64 and tensor.dim():
+                msg = f"{func} takes or makes float64"
+                raise TypeError(msg)
+        return result
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_nothing_on_the_device_is_float64(norm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def refusing(original):
+        def call(*args: object, **kwargs: object) -> object:
+            calls.append(original.__name__)
+            with _NoFloat64():
+                return original(*args, **kwargs)
+
+        return call
+
+    for name in ("train_step", "validation_step", "_measure_under_attack"):
+        monkeypatch.setattr(TrainingNet, name, refusing(getattr(TrainingNet, name)))
+    FeedForwardClassifier(
+        (16,), dropout=0.2, input_dropout=0.1, augment=True, adversarial=0.05, adversarial_norm=norm,
+        ema_decay=0.9, max_epochs=2, random_state=0,
+    ).fit(X[:900], y[:900])  # fmt: skip
+    assert set(calls) == {"train_step", "validation_step", "_measure_under_attack"}
+    with pytest.raises(TypeError, match="float64"), _NoFloat64():
+        torch.rand(3).double()
 
 
 @needs_cuda

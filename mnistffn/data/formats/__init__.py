@@ -2,134 +2,211 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
+from mnistffn.data.formats.arrays import NPY, ZIP, read_npy, read_npz
 from mnistffn.data.formats.damage import Budget, DamagedFileError, TooLargeError
+from mnistffn.data.formats.folder import is_of_pictures, list_arrays, read_arrays, read_pictures
+from mnistffn.data.formats.hdf5 import is_hdf5, read_hdf5
+from mnistffn.data.formats.idx import is_idx, read_idx
 from mnistffn.data.formats.mat4 import is_mat4, read_mat4
 from mnistffn.data.formats.mat5 import HEADER, Reader
-from mnistffn.data.formats.variable import Variable
+from mnistffn.data.formats.source import Source
+from mnistffn.data.formats.table import UTF16, is_table, read_table
+from mnistffn.data.formats.unpack import GZIP, unpack_gzip
+from mnistffn.data.formats.variable import Variable, make_printable
 from mnistffn.errors import DataError
 
 MAX_SIZE = 1_000_000_000
+KNOWN = "MATLAB, NumPy, IDX, CSV, or a folder of pictures by class"
+DAMAGE = (DamagedFileError, struct.error, zlib.error, ValueError, OverflowError)
 
 # What lies where a data file belongs, by its first bytes.
 FOREIGN = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file: save it from MATLAB with -v7",
     b"version https://git-lfs": "a git-LFS pointer and not the file itself: run git lfs pull",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
+    b"\x89PNG": "a PNG image: give the folder with a folder of images for every class",
+    b"\xff\xd8\xff": "a JPEG image: give the folder with a folder of images for every class",
     b"GIF8": "a GIF image",
     b"%PDF": "a PDF document",
-    b"PK\x03\x04": "a zip archive (or .npz): unpack it, or save a .mat file",
-    b"\x1f\x8b": "packed with gzip: unpack it",
-    b"\x93NUMPY": "a .npy file: save images and labels together as a .mat file",
-    b"\x80\x04": "a Python pickle, which is never opened: save a .mat file",
-    b"\x80\x03": "a Python pickle, which is never opened: save a .mat file",
-    b"\x80\x02": "a Python pickle, which is never opened: save a .mat file",
-    b"\x00\x00\x08\x03": "an IDX file of images: put images and labels into a .mat file",
-    b"\x00\x00\x08\x01": "an IDX file of labels: put images and labels into a .mat file",
+    b"\x1f\x8b": "packed with gzip twice: unpack it",
+    b"BZh": "packed with bzip2: unpack it",
+    b"\xfd7zXZ": "packed with xz: unpack it",
+    b"PAR1": "a Parquet file: save it as CSV",
+    b"\x80\x05": "a Python pickle, which is never opened: save an .npz file",
+    b"\x80\x04": "a Python pickle, which is never opened: save an .npz file",
+    b"\x80\x03": "a Python pickle, which is never opened: save an .npz file",
+    b"\x80\x02": "a Python pickle, which is never opened: save an .npz file",
     b"# Created by Octave": "in Octave's text format: save it with -v7",
     b"# name:": "in Octave's text format: save it with -v7",
     b"Octave-1-": "in Octave's binary format: save it with -v7",
 }
 
 
-def read_content(path: Path, max_size: int) -> bytes:
-    """Return the bytes of a data file.
-
-    Raises
-    ------
-    DataError
-        There is no such file, it cannot be read, or it is larger than ``max_size``.
-    """
-    if not path.is_file():
-        kind = "is a folder, not a data file" if path.is_dir() else "does not exist"
-        msg = f"{path} {kind}: give the path of a .mat file"
-        raise DataError(msg)
-    try:
-        if (size := path.stat().st_size) > max_size:
-            raise TooLargeError(size)
-        return path.read_bytes()
-    except TooLargeError as error:
-        raise DataError(_describe_size(path, error, max_size)) from error
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}"
-        raise DataError(msg) from error
+class UnknownFormatError(Exception):
+    """A file is of none of the formats that are read, or damaged; the message says what it is."""
 
 
-def read_variables(path: Path, content: bytes, max_size: int) -> list[Variable]:
-    """Return the variables of a MATLAB file of version 4 to 7.2; large ones are read when asked for.
+def read_source(source: Source, warnings: list[str], *, with_labels: bool = True) -> list[Variable]:
+    """Return the variables of a file, with those of the one that has its labels, or of a folder.
+
+    Large ones are read when they are asked for.
 
     Parameters
     ----------
-    path : Path
-        For messages.
-    content : bytes
-        Of the file.
-    max_size : int
-        Bytes that it may unpack to.
+    source : Source
+    warnings : list of str
+        Is told what was passed over.
+    with_labels : bool
+        Whether images are of no use without labels, which may be in a file beside.
 
     Raises
     ------
     DataError
-        It is of another format, damaged, or too large.
+        It is not there, of a format that is not known, damaged, or too large.
     """
-    budget, data = Budget(max_size), memoryview(content)
-    order = _find_order(content)
+    budget = Budget(source.max_size)
     try:
-        if order is not None:
-            return list(Reader(data, order, budget).read_file())
-        if is_mat4(content[:20]):
-            return list(read_mat4(data, budget))
+        source.check()
+        if source.is_folder:
+            return _read_folder(source, budget, warnings)
+        content = memoryview(source.read())
+        found = read_content(content, source.name, budget)
+        if with_labels and len(found) == 1 and source.labels is not None:
+            beside = Source(source.labels, source.max_size)
+            found += read_content(memoryview(beside.read()), beside.name, budget)
     except TooLargeError as error:
-        raise DataError(_describe_size(path, error, max_size)) from error
-    except (DamagedFileError, struct.error, zlib.error, ValueError, OverflowError) as error:
-        msg = f"{path} is damaged or not a MATLAB file: {error}"
+        raise DataError(_describe_size(source.path, error, source.max_size)) from error
+    except UnknownFormatError as error:
+        msg = f"{source} is {error}"
         raise DataError(msg) from error
-    msg = f"{path} is {_name_format(content)}"
-    raise DataError(msg)
+    if with_labels and len(found) == 1 and found[0].is_stack:  # IDX
+        expected = source.list_places_of_labels()
+        where = f" beside it as {expected[0].name}" if expected else ""
+        msg = f"{source} holds images and no labels: these are expected{where}"
+        raise DataError(msg)
+    return found
+
+
+def read_content(
+    content: memoryview, name: str, budget: Budget, *, is_unpacked: bool = False
+) -> list[Variable]:
+    """Return the variables that the bytes of a file hold, in whatever format.
+
+    Parameters
+    ----------
+    content : memoryview
+    name : str
+        Of an array that has no name of its own.
+    budget : Budget
+    is_unpacked : bool
+        Whether the bytes were packed with gzip.
+
+    Raises
+    ------
+    UnknownFormatError
+        It is of none of the formats that are read, or damaged.
+    """
+    head = bytes(content[:HEADER])
+    order = _find_order(head)
+    if head.startswith(GZIP) and not is_unpacked:
+        with _naming("a gzip file"):
+            unpacked = unpack_gzip(content, budget)
+        return read_content(unpacked, name, budget, is_unpacked=True)
+    if is_hdf5(content):
+        with _naming("an HDF5 file"):
+            return read_hdf5(content, budget)
+    if order is not None or is_mat4(head):
+        with _naming("a MATLAB file"):
+            return list(
+                Reader(content, order, budget).read_file() if order else read_mat4(content, budget)
+            )
+    if head.startswith(NPY):
+        with _naming("a NumPy file"):
+            return [read_npy(content, name)]
+    if head.startswith(ZIP):
+        with _naming("an .npz file"):
+            return read_npz(content, budget)
+    if is_idx(head):
+        with _naming("an IDX file"):
+            return [read_idx(content, name)]
+    what = _name_format(content)
+    if what is None and is_table(content):
+        with _naming("a CSV file"):
+            return read_table(content, name, budget)
+    raise UnknownFormatError(what or "a text file without a table of numbers")
+
+
+@contextmanager
+def _naming(kind: str) -> Iterator[None]:
+    """Let what is raised over a damaged file name the format that it seems to have."""
+    try:
+        yield
+    except DAMAGE as error:
+        msg = f"damaged or not {kind}: {error}"
+        raise UnknownFormatError(msg) from error
 
 
 def read_values(path: Path, variable: Variable, max_size: int) -> NDArray[Any]:
-    """Return the values of a variable, with the same errors as :func:`read_variables`."""
+    """Return the values of a variable, with the same errors as :func:`read_source`."""
     try:
         return variable.read()
     except TooLargeError as error:
         raise DataError(_describe_size(path, error, max_size)) from error
-    except (DamagedFileError, struct.error, zlib.error, ValueError, OverflowError) as error:
+    except DAMAGE as error:
         msg = f"{path} is damaged: {variable.name}: {error}"
         raise DataError(msg) from error
 
 
-def _find_order(content: bytes) -> str | None:
+def _read_folder(source: Source, budget: Budget, warnings: list[str]) -> list[Variable]:
+    files = source.list_files()
+    if is_of_pictures(files):
+        return read_pictures(str(source), files, budget, warnings)
+    arrays = list_arrays(files)
+    if not arrays:
+        found = ", ".join(name for name, _ in files[:3]) or "nothing"
+        msg = f"{source} holds neither pictures nor arrays; found {make_printable(found)}: give {KNOWN}"
+        raise DataError(msg)
+
+    def read(content: memoryview, name: str) -> list[Variable]:
+        try:
+            return read_content(content, Source(Path(name), 0).name, budget)
+        except UnknownFormatError as error:
+            msg = f"such a folder: {make_printable(name)} in it is {error}"
+            raise UnknownFormatError(msg) from error
+
+    return read_arrays(arrays, budget, read)
+
+
+def _find_order(head: bytes) -> str | None:
     """Return the byte order of a MATLAB file of version 5, or None where it is no such file."""
-    if len(content) < HEADER:
+    if len(head) < HEADER:
         return None
-    marks = {b"IM": ("<", content[125]), b"MI": (">", content[124])}
-    order, version = marks.get(content[126:128], (None, 0))
+    marks = {b"IM": ("<", head[125]), b"MI": (">", head[124])}
+    order, version = marks.get(head[126:128], (None, 0))
     return order if version == 1 else None
 
 
-def _name_format(content: bytes) -> str:
-    """Return what a file is that is no MATLAB file that can be read."""
-    start = content[:4096].lstrip()
+def _name_format(content: memoryview) -> str | None:
+    """Return what a file is that cannot be read; None for text that may be a table."""
+    first = bytes(content[:4096])
+    start = first.lstrip()
     for mark, name in FOREIGN.items():
-        if content.startswith(mark) or start.startswith(mark):
+        if first.startswith(mark) or start.startswith(mark):
             return name
-    if content[126:128] in (b"IM", b"MI") and 2 in content[124:126]:
-        return "a MATLAB 7.3 file, which is HDF5: save it with -v7"
     if start[:14].lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
         return "a web page and not a data file: download the file itself"
-    if not content:
+    if not first:
         return "empty"
-    if content[512:520] == b"\x89HDF\r\n\x1a\n":
-        return "a MATLAB 7.3 file, which is HDF5: save it with -v7"
-    if b"\0" not in content[:4096]:
-        return "a text file: save images and labels as a .mat file"
-    return "damaged or not a MATLAB file: its first bytes are those of no format that is known"
+    if first[126:128] in (b"IM", b"MI") and 2 in first[124:126]:
+        return "damaged: a MATLAB 7.3 file without its HDF5 part"
+    if b"\0" in first and first[:2] not in UTF16:
+        return f"damaged or of no format that is known: give {KNOWN}"
+    return None
 
 
 def _describe_size(path: Path, error: TooLargeError, max_size: int) -> str:

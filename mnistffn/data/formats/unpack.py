@@ -1,25 +1,47 @@
-"""Unpacking what zlib has packed, never more than was claimed."""
+"""Unpacking what zlib and gzip have packed, never more than was claimed."""
 
 import zlib
 from typing import Any
 
 import numpy as np
 
-from mnistffn.data.formats.damage import DamagedFileError
+from mnistffn.data.formats.damage import Budget, DamagedFileError
 
 PIECE = 1 << 20
 LARGEST_PIECE = 1 << 24
 # zlib cannot pack better than 1032 to 1: whoever claims more lies.
 BEST_RATIO = 1032
+GZIP = b"\x1f\x8b"
+ZLIB_WINDOW, GZIP_WINDOW = 15, 31  # what zlib calls wbits
 
 
-def unpack(packed: memoryview, length: int, *, whole: bool = True) -> memoryview:
-    """Return the first ``length`` bytes that a zlib stream unpacks to, or all if it is shorter.
+def unpack_gzip(packed: memoryview, budget: Budget) -> memoryview:
+    """Return what gzip has packed: its last four bytes tell how much that is.
+
+    Raises
+    ------
+    DamagedFileError
+        It is something else, or several files one after the other.
+    TooLargeError
+        It claims more than may be unpacked.
+    """
+    length = int.from_bytes(packed[-4:], "little")
+    if length > BEST_RATIO * len(packed):
+        msg = f"{len(packed)} bytes claim to unpack to {length}"
+        raise DamagedFileError(msg)
+    budget.unpack(length)
+    return unpack(packed, length, window=GZIP_WINDOW)
+
+
+def unpack(
+    packed: memoryview, length: int, *, whole: bool = True, window: int = ZLIB_WINDOW
+) -> memoryview:
+    """Return the first ``length`` bytes that a stream unpacks to, or all if it is shorter.
 
     Piece by piece into memory of the right size: no more is ever unpacked than was claimed.
     """
     unpacked = np.empty(length, np.uint8)
-    stream, filled, place = zlib.decompressobj(), 0, 0
+    stream, filled, place = zlib.decompressobj(window), 0, 0
     try:
         while filled < length and not stream.eof:
             piece = stream.unconsumed_tail
@@ -32,10 +54,13 @@ def unpack(packed: memoryview, length: int, *, whole: bool = True) -> memoryview
             unpacked[filled : filled + len(found)] = np.frombuffer(found, np.uint8)
             filled += len(found)
     except zlib.error as error:
-        msg = f"a compressed variable cannot be unpacked ({error})"
+        msg = f"what is packed cannot be unpacked ({error})"
         raise DamagedFileError(msg) from error
     if whole:
         _check_end(stream, packed, place, filled, length)
+        if window == GZIP_WINDOW and (stream.unused_data or place < len(packed)):
+            msg = "there is more behind what gzip has packed"
+            raise DamagedFileError(msg)
     return unpacked[:filled].data
 
 
@@ -45,8 +70,8 @@ def _check_end(stream: Any, packed: memoryview, place: int, filled: int, length:
         rest = stream.unconsumed_tail + bytes(packed[place:])
         surplus = b"" if stream.eof else stream.decompress(rest, 8)
     except zlib.error as error:
-        msg = f"a compressed variable is not what was packed ({error})"
+        msg = f"what is packed is not what it was ({error})"
         raise DamagedFileError(msg) from error
     if filled < length or surplus or not stream.eof:
-        msg = f"a compressed variable claims {length} bytes, and unpacks to another number"
+        msg = f"what is packed claims {length} bytes, and unpacks to another number"
         raise DamagedFileError(msg)

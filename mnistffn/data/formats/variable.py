@@ -30,9 +30,11 @@ class Variable:
     read : callable
         Returns the values: for numbers an ndarray of ``shape``, for text the strings, (n,).
     is_stack : bool
-        Whether it was a cell of arrays, so that its first axis counts the samples.
+        Whether its first axis counts the samples for certain: it was a cell of arrays, for example.
     grid : tuple of int
         The shape of that cell, in MATLAB's order.
+    is_upright : bool
+        Whether its images lie upright for certain, as pictures do.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Variable:
     read: Callable[[], NDArray[Any]]
     is_stack: bool = False
     grid: tuple[int, ...] = ()
+    is_upright: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.shape}"
@@ -61,10 +64,14 @@ def make_printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def hold(name: str, values: NDArray[Any], dtype: str) -> Variable:
+def hold(
+    name: str, values: NDArray[Any], dtype: str, *, is_stack: bool = False, is_upright: bool = False
+) -> Variable:
     """Return a variable of values that are in memory already."""
-    is_text = values.dtype.kind == "U"
-    return Variable(name, values.shape, "text" if is_text else "numbers", dtype, lambda: values)
+    kind: Kind = "text" if values.dtype.kind == "U" else "numbers"
+    return Variable(
+        name, values.shape, kind, dtype, lambda: values, is_stack=is_stack, is_upright=is_upright
+    )
 
 
 def describe(name: str, kind: Kind, shape: tuple[int, ...] = ()) -> Variable:

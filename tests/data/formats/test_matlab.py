@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy
-from mutants import LARGEST, try_mutants
+from mutants import LARGEST
 from scipy.io import loadmat
 from scipy.sparse import issparse
 
 from mnistffn.data import load_dataset
-from mnistffn.data.formats import MAX_SIZE, read_variables
+from mnistffn.data.formats import MAX_SIZE, read_content
+from mnistffn.data.formats.damage import Budget
 from mnistffn.errors import DataError
 
 HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
@@ -185,19 +186,15 @@ def test_the_bound_can_be_raised_and_lowered(digits_mat: Path) -> None:
     assert len(load_dataset(digits_mat, max_size=2_000_000).labels) == 1797
 
 
-def test_2000_mutants_are_read_or_refused(tmp_path: Path) -> None:
-    outcomes = try_mutants(2000, 0, tmp_path)
-    assert outcomes["refused"] > 500
-    assert outcomes["read"] > 300
-
-
 @pytest.mark.skipif(not SCIPYS.is_dir(), reason="SciPy came without its tests' files")
 def test_scipys_own_files_are_read_as_scipy_reads_them() -> None:
     compared = 0
     for path in sorted(SCIPYS.glob("*.mat")):
         try:
             expected = loadmat(path)
-            found = {v.name: v for v in read_variables(path, path.read_bytes(), MAX_SIZE)}
+            found = {
+                v.name: v for v in read_content(memoryview(path.read_bytes()), "x", Budget(MAX_SIZE))
+            }
         except Exception:  # one of the two refuses it: many of these files are damaged
             continue
         for name, values in expected.items():

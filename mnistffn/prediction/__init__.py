@@ -1,0 +1,1 @@
+"""What a network reads in pictures of one's own."""
