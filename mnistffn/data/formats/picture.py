@@ -11,20 +11,29 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mnistffn.errors import DataError
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
+# TIFF is not among them: its decoder writes messages of its own to the terminal.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP")
 MOST_PIXELS = 64_000_000
 MOST_BYTES = 200_000_000
 WHITE = 255
 
-# By what follows the first four bytes of a file of Apple's and of newer cameras.
-FOREIGN = {b"ftyphei": "HEIC", b"ftypmif": "HEIC", b"ftyphev": "HEIC", b"ftypavi": "AVIF"}
+# What is a picture, but not read, by the place and value of its first bytes.
+FOREIGN = {
+    (4, b"ftyphei"): "a HEIC picture",
+    (4, b"ftyphev"): "a HEIC picture",
+    (4, b"ftypmif"): "a HEIC picture",
+    (4, b"ftypavi"): "an AVIF picture",
+    (0, b"II*\0"): "a TIFF picture",
+    (0, b"MM\0*"): "a TIFF picture",
+    (0, b"%PDF"): "a PDF document",
+}
 
 
 def read_picture(source: Path | IO[bytes], name: str = "") -> NDArray[np.uint8]:
     """Read a picture as a person sees it, in grey.
 
-    Turned as its EXIF data say; what is transparent shows white paper. Colours become grey by their
-    luma (ITU-R BT.601); 16 bits become 8. Of several pictures in a camera's file the first is read.
+    It is turned as its EXIF data say, and what is transparent shows white paper. Colours become grey by
+    their luma (ITU-R BT.601), 16 bits become 8. Of the pictures of a camera's file, the first is read.
 
     Parameters
     ----------
@@ -101,7 +110,7 @@ def _to_grey(image: Image.Image) -> NDArray[np.uint8]:
         values = np.asarray(image).astype(np.uint32)
         return ((values + 128) // 257).astype(np.uint8)
     if image.mode in ("I", "F"):
-        msg = f"has 32 bits a pixel ({image.mode}), and nothing tells what is white"
+        msg = f"pixels of 32 bits ({image.mode}), and nothing tells what is white"
         raise ValueError(msg)
     if image.has_transparency_data:
         return _put_on_paper(image)
@@ -124,6 +133,6 @@ def _name_format(content: bytes) -> str:
     if not content:
         return "empty"
     return next(
-        (f"a {name} picture" for mark, name in FOREIGN.items() if content[4:11] == mark),
+        (name for (place, mark), name in FOREIGN.items() if content.startswith(mark, place)),
         "no picture that can be read",
     )
