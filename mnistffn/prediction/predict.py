@@ -198,7 +198,7 @@ def _tell(
         if novelty is not None and novelty.is_new[row]:
             progress.note(
                 f"warning: {name} is unlike anything in training: {novelty.distance[row]:.1f} from the "
-                f"nearest image, where 99.9% of held-out images are within {novelty.limit:.1f}"
+                f"nearest image, where 99.9% of held-out images are within {novelty.limit:.3g}"
             )
 
 
