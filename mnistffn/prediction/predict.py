@@ -197,7 +197,7 @@ def _tell(
             progress.note(f"warning: {doubt}")
         if novelty is not None and novelty.is_new[row]:
             progress.note(
-                f"warning: {name} is unlike anything in training: {novelty.distance[row]:.1f} from the "
+                f"warning: {name} is unlike anything in training: {novelty.distance[row]:.3g} from the "
                 f"nearest image, where 99.9% of held-out images are within {novelty.limit:.3g}"
             )
 

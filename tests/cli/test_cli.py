@@ -285,7 +285,7 @@ def test_bad_data_give_one_line_and_code_4(
             "patience=3 needs",
         ),
         (("evaluate", "--restarts", "3"), 2, "of use with --attack only"),
-        (("evaluate", "--attack", "x"), 2, "'x' is no list of strengths such as 0.05,0.1"),
+        (("evaluate", "--attack", "x"), 2, "'x' is no list of strengths such as 0.05,8/255"),
         (("evaluate", "--attack", "0.1,2"), 2, "attack=0.1,2.0 must be above 0 and at most 1.0"),
         (("evaluate", "--attack", "0.1", "--restarts", "0"), 2, "n_restarts=0"),
         (("evaluate", "--fail-under", "2"), 2, "should be less than or equal to 1"),

@@ -233,7 +233,7 @@ def explanation(
     sums = dict.fromkeys(("prediction", "rival", "difference"), -123.45)
     found = {"index": 59999, "label": classes[-1], "distance": 12.3456}
     content = {
-        "index": 59999, "part": "training", "classes": classes, "label": classes[0],
+        "index": 59999, "picture": None, "part": "training", "classes": classes, "label": classes[0],
         "prediction": classes[-1], "rival": classes[0], "is_right": False,
         "probabilities": np.full(n_classes, 1 / n_classes).tolist(), "units": steps[:depth],
         "pixels": {"added": sums, "black": sums, "gaps": dict.fromkeys(sums, 0.001), "n_steps": 64},
