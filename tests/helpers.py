@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from torch import nn
 from typer.testing import CliRunner, Result
 
@@ -13,6 +14,7 @@ from mnistffn.cli.main import app
 from mnistffn.progress import Progress
 
 SLOW = bool(os.environ.get("SLOW"))  # tests that would take all tests beyond ten minutes
+takes_long = pytest.mark.skipif(not SLOW, reason="takes its time: SLOW=1 runs it")
 
 
 def invoke(*args: object) -> Result:

@@ -11,7 +11,7 @@ from shutil import rmtree
 
 import numpy as np
 import pytest
-from helpers import SLOW, call, invoke
+from helpers import call, invoke, takes_long
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
@@ -26,7 +26,6 @@ from mnistffn.search.result import SearchResult
 from mnistffn.search.space import SearchSpace
 
 distributed = pytest.importorskip("distributed")
-takes_long = pytest.mark.skipif(not SLOW, reason="takes half a minute: SLOW=1 runs it")
 
 digits = builtin_digits()
 X, y = digits.flat[:600], digits.labels[:600]
@@ -195,6 +194,7 @@ def test_a_client_that_was_killed_goes_on_from_its_journal(
     assert tables[0] == tables[1]
 
 
+@takes_long
 def test_an_interrupted_search_ends_at_once_and_leaves_the_slots_free(
     cluster: RealCluster, tmp_path: Path
 ) -> None:
@@ -258,6 +258,7 @@ def test_a_scheduler_that_is_lost_ends_the_search_and_no_fit_is(
     assert len(list(journal.read())) >= 2
 
 
+@takes_long
 def test_a_cluster_of_this_machines_own_has_as_many_slots_as_asked_for() -> None:
     with (
         open_cluster("local:2", data, lambda _: None) as (carrier, n_slots),

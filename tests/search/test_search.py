@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import takes_long
 from scipy.io import savemat
 from sklearn.model_selection import RandomizedSearchCV, StratifiedKFold
 
@@ -41,7 +42,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> N
         SearchOptions(**options)
 
 
-@pytest.mark.parametrize("strategy", ["random", "halving"])
+@pytest.mark.parametrize("strategy", ["random", pytest.param("halving", marks=takes_long)])
 def test_results_do_not_depend_on_the_number_of_processes(strategy: str) -> None:
     one = random_search(X, y, SPACE, SearchOptions(**SMALL, strategy=strategy))
     two = random_search(X, y, SPACE, SearchOptions(**SMALL | {"n_jobs": 2}, strategy=strategy))
@@ -104,7 +105,7 @@ def test_halving_gives_the_best_quarter_four_times_as_many_images() -> None:
     assert result.n_unfinished == 0
 
 
-@pytest.mark.parametrize("strategy", ["random", "halving"])
+@pytest.mark.parametrize("strategy", [pytest.param("random", marks=takes_long), "halving"])
 def test_a_time_limit_ends_the_search_with_what_it_has(strategy: str) -> None:
     options = SearchOptions(500, 2, 20, strategy=strategy, time_limit=5.0, n_jobs=1)
     start = time.monotonic()
