@@ -5,7 +5,6 @@ import gzip
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZipFile
@@ -13,6 +12,8 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistffn.data.formats import idx
+from mnistffn.data.formats.damage import DamagedFileError
 from mnistffn.errors import DataError
 
 KINDS = ("images-idx3", "labels-idx1")  # files of MNIST
@@ -59,8 +60,8 @@ class Original:
     has_letters: bool = False
 
 
-def read_idx(content: bytes) -> NDArray[np.uint8]:
-    """Return the array of an IDX file of bytes.
+def read_idx(content: bytes) -> NDArray[Any]:
+    """Return the array of an original file in IDX's format.
 
     Raises
     ------
@@ -72,13 +73,13 @@ def read_idx(content: bytes) -> NDArray[np.uint8]:
     >>> read_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 5, 7]))
     array([5, 7], dtype=uint8)
     """
-    n_axes = content[3] if len(content) > 3 and content[:3] == b"\0\0\x08" else 0
-    head = 4 + 4 * n_axes
-    shape = np.frombuffer(content[4:head], ">u4").tolist() if 4 < head <= len(content) else None
-    if shape is None or len(content) - head != prod(shape):
-        msg = f"{len(content)} bytes that begin with {content[:4]!r} are no whole IDX file of bytes"
-        raise DataError(msg)
-    return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
+    try:
+        if not idx.is_idx(content[:8]):
+            raise DamagedFileError
+        return idx.read_idx(memoryview(content), "IDX").read()
+    except DamagedFileError as error:
+        msg = f"{len(content)} bytes that begin with {content[:4]!r} are no whole IDX file"
+        raise DataError(msg) from error
 
 
 def _read_mnist(folder: Path) -> tuple[Part, Part]:

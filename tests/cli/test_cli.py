@@ -392,9 +392,9 @@ def test_a_pipe_gets_no_animation_and_no_colour(trained_run: Path, code: str) ->
 @pytest.mark.parametrize(
     ("command", "number", "code"),
     [
-        ("train", signal.SIGINT, 130),
+        ("train", signal.SIGTERM, 143),
         ("search", signal.SIGINT, 130),
-        ("search", signal.SIGTERM, 143),
+        pytest.param("search", signal.SIGTERM, 143, marks=takes_long),
         pytest.param("search", signal.SIGHUP, 129, marks=takes_long),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import invoke
+from helpers import invoke, takes_long
 from PIL import Image
 
 
@@ -44,6 +44,7 @@ def test_json_says_all_and_nothing_else_is_printed(trained_run: Path, seven: Pat
     assert {"is_new", "distance", "next", "box", "n_shapes"} <= set(image)
 
 
+@takes_long
 def test_standard_input_is_a_dash(trained_run: Path, seven: Path) -> None:
     environment = {"MNISTFFN_RUN_DIR": str(trained_run)}
     found = subprocess.run(

@@ -18,7 +18,7 @@ from helpers import SLOW
 from mnistffn.network.modelfile import read_model
 from mnistffn.run.journal import Journal
 
-KILLS = 50 if SLOW else 5  # of each command
+KILLS = 50 if SLOW else 3  # of each command
 COMMANDS = {
     "search": ("search", "-n", "4", "-k", "2", "-j", "1", "--tune", "batch_size=512", "--epochs", "2"),
     "train": ("train", "--hidden", "16,8", "--threads", "1", "--batch-size", "512", "--epochs", "6"),

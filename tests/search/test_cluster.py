@@ -128,6 +128,7 @@ def test_a_cluster_finds_what_this_machine_finds_and_gets_the_images_once(
     assert "2 workers, 2 fits side by side; dashboard http://" in notes[0]
 
 
+@takes_long  # tests/search/test_pool.py kills workers of this machine
 def test_a_search_whose_worker_is_killed_finds_the_same(
     cluster: RealCluster, alone: SearchResult
 ) -> None:

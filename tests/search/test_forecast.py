@@ -3,6 +3,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers import takes_long
 from joblib import cpu_count
 
 from mnistffn import FeedForwardClassifier
@@ -57,6 +58,7 @@ def test_more_epochs_and_candidates_take_longer(tmp_path: Path, recorder) -> Non
     assert large > 100 * small / 4
 
 
+@takes_long
 def test_many_jobs_are_foreseen_without_starting_them(
     tmp_path: Path, recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
