@@ -40,7 +40,7 @@ def _list_tiles(found: Content) -> list[tuple[str, str, str]]:
     errors = f"of {found['n']:,} images"
     return [
         (spell(found["accuracy"]), "accuracy on the test part", interval),
-        (f"{found['errors']:,}", "errors", errors),
+        (f"{found['errors']:,}", "error" if found["errors"] == 1 else "errors", errors),
     ]
 
 

@@ -118,7 +118,7 @@ def _find_stopped(run: RunDirectory) -> dict[str, str]:
         is_finished = json.loads(journal.settings.read_bytes()).get("finished", True)
         n_fits = sum(1 for _ in journal.read())
         if n_fits and not is_finished:
-            found["search"] = f"a search that was stopped: {n_fits:,} fits are kept"
+            found["search"] = f"a search that was stopped: fits kept: {n_fits:,}"
     if any((run.path / TRAINING).glob("*.pt")):
         found["train"] = "a training that was stopped: its latest epochs are kept"
     return found

@@ -41,7 +41,7 @@ def test_what_was_stopped_is_told_first(trained_run: Path) -> None:
     assert not read_status(run).stopped, "no fit is kept"
     journal.path.write_text("".join([journal.path.read_text(), make_line({"fit": 1})]))
     [stopped] = read_status(run).stopped
-    assert "1 fits are kept" in stopped
+    assert "fits kept: 1" in stopped
     assert read_status(run).next_commands == ["search"]
     journal.finish()
     assert not read_status(run).stopped
