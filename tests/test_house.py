@@ -43,7 +43,7 @@ WINGS = {
         "numpy", "torch", "prediction", "evaluation", "inside", "training", "network", "run", "data",
         "figures",
     } | BASE,
-    "prediction": {"numpy", "torch", "network", "run", "data", "figures"} | BASE,
+    "prediction": {"numpy", "torch", "inside", "network", "run", "data", "figures"} | BASE,
     "export": {"numpy", "onnx", "network", "run", "__version__"} | BASE,
     "search": {
         "machine", "distributed",

@@ -65,14 +65,6 @@ class Contender:
         is_it = stage and stage.outputs.get(MODEL) == hash_file(self.run.path / MODEL)
         return stage if is_it else None
 
-    def find_result(self, stage_name: str, file: str) -> StageRecord | None:
-        """Return the stage that wrote a file; None if that is out of date, changed or not there."""
-        stage = self.manifest.stages.get(stage_name)
-        if stage is None or self.manifest.why_stale(stage, self.run.path):
-            return None
-        is_there = hash_file(self.run.path / file) == stage.outputs.get(file)
-        return stage if is_there else None
-
     def read_history(self) -> list[dict[str, float]]:
         """Return what every epoch of the training came to; empty where it is not known."""
         stage, path = self.training, self.run.path / "history.csv"

@@ -100,7 +100,7 @@ def read_maximizing(
     options = []
     for place, contender in enumerate(contenders):
         name = f"maximize-layer{contender.classifier.module_.n_layers}"
-        if stage := contender.find_result(name, f"{name}.npz"):
+        if stage := contender.run.find_current(name, f"{name}.npz"):
             options.append({key: stage.options[key] for key in stage.options.keys() - OTHERS})
             with np.load(contender.run.path / f"{name}.npz") as arrays:
                 held = {int(unit): row for row, unit in enumerate(arrays["units"])}

@@ -52,10 +52,10 @@ class Resistance:
 
 def read_resistance(contender: Contender) -> Resistance | None:
     """Return what is known of a run's test part under attack; None where nothing up to date is."""
-    stage = contender.find_result("attack", "robustness.json")
+    stage = contender.run.find_current("attack", "robustness.json")
     if stage is None or DATA not in stage.inputs:
         return None
-    if contender.find_result("attack", "robustness.npz") is None:
+    if contender.run.find_current("attack", "robustness.npz") is None:
         return None
     content = contender.run.read_json("robustness.json")
     how = content["norm"], content["n_steps"], content["n_restarts"]

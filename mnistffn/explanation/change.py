@@ -70,9 +70,7 @@ def find_change(
 
 def read_robustness(run: RunDirectory) -> dict[str, Any] | None:
     """Return what robustness.json says, if it is of this network and of the run's own test images."""
-    manifest = run.manifest()
-    stage = manifest.stages.get("attack")
-    if stage is None or manifest.why_stale(stage, run.path) or not (run.path / ROBUSTNESS).is_file():
+    if run.find_current("attack", ROBUSTNESS) is None:
         return None
     content = run.read_json(ROBUSTNESS)
     return content if content["source"].startswith("test part") else None

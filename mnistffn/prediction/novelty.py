@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mnistffn.data.pixels import draw_rows
+from mnistffn.inside.nearest import find_nearest
 from mnistffn.network.tensors import as_float, as_tensor
 from mnistffn.run.data import RunData
 
@@ -49,20 +49,11 @@ class Novelty:
         flat, train, test = data.dataset.flat, data.split.train, data.split.test
         if len(test) < FEWEST:
             return None
-        references = _take(flat, train[draw_rows(len(train), REFERENCES)])
-        held_out = _take(flat, test[draw_rows(len(test), HELD_OUT)])
-        own = as_float(as_tensor(images.reshape(len(images), -1)))
-        usual = find_nearest(held_out, references).numpy()
-        limit = float(np.quantile(usual, USUAL, method="higher"))
-        distance = find_nearest(own, references).double().numpy()
-        return cls(distance, limit, len(held_out), len(references))
-
-
-def find_nearest(images: torch.Tensor, references: torch.Tensor) -> torch.Tensor:
-    """Return the distance of each image (n, pixels), float32, to the nearest reference: (n,)."""
-    nearest: torch.Tensor = torch.cdist(images, references).amin(dim=1)
-    return nearest
-
-
-def _take(flat: NDArray[np.uint8], rows: NDArray[np.int64]) -> torch.Tensor:
-    return as_float(as_tensor(flat[rows]))
+        references = as_tensor(flat[train[draw_rows(len(train), REFERENCES)]])
+        held_out, own = (
+            as_float(as_tensor(rows))
+            for rows in (flat[test[draw_rows(len(test), HELD_OUT)]], images.reshape(len(images), -1))
+        )
+        usual, distance = (find_nearest(rows, references, 1)[0][:, 0] for rows in (held_out, own))
+        limit = float(np.quantile(usual.numpy(), USUAL, method="higher"))
+        return cls(distance.double().numpy(), limit, len(held_out), len(references))

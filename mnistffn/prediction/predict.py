@@ -19,7 +19,7 @@ from mnistffn.prediction.novelty import Novelty
 from mnistffn.prediction.pictures import Picture, list_pictures
 from mnistffn.prediction.preparation import Prepared, prepare
 from mnistffn.progress import Progress
-from mnistffn.run.data import RunData, open_run_data
+from mnistffn.run.data import RunData, check_fits, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.options import DataOptions
 
@@ -118,6 +118,7 @@ def run_predict(
     """
     model = read_model(run.path / "model.pt")
     own = open_run_data(run, data, None, Progress(), may_settle=False)
+    check_fits(own.dataset, own.dataset.labels, model.network.widths[0], model.classes)
     run.warn_if_stale(["model.pt"], own.record)
     shape, layout = own.dataset.image_shape, own.dataset.layout
     pictures = list_pictures(paths, shape, layout, polarity, progress)
@@ -159,9 +160,7 @@ def _prepare(
 
 def _read_temperature(run: RunDirectory) -> float | None:
     """Return the temperature that evaluate has found for this model, if it has."""
-    manifest = run.manifest()
-    stage = manifest.stages.get("evaluate")
-    if stage is None or manifest.why_stale(stage, run.path) or not (run.path / METRICS).is_file():
+    if run.find_current("evaluate", METRICS) is None:
         return None
     scaling = run.read_json(METRICS).get("temperature_scaling")
     return None if scaling is None else float(scaling["temperature"])

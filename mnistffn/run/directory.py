@@ -171,6 +171,15 @@ class RunDirectory:
         for message in self.find_stale(reads, data):
             warnings.warn(StaleWarning(message), stacklevel=2)
 
+    def find_current(self, name: str, file: str) -> StageRecord | None:
+        """Return the stage that wrote a file; None if that is out of date, changed or not there."""
+        manifest = self.manifest()
+        stage = manifest.stages.get(name)
+        if stage is None or manifest.why_stale(stage, self.path):
+            return None
+        is_there = hash_file(self.path / file) == stage.outputs.get(file)
+        return stage if is_there else None
+
     def stale_commands(self) -> list[str]:
         """Return the commands whose files were made from something that has changed since."""
         manifest = self.manifest()

@@ -93,7 +93,7 @@ def read_status(run: RunDirectory) -> RunStatus:
     ]
     stopped = _find_stopped(run)
     return RunStatus(
-        None if manifest.data is None else describe_data(manifest.data),
+        None if manifest.data is None else describe_record(manifest.data),
         stages,
         list(stopped.values()),
         find_holder(run.path),
@@ -101,7 +101,7 @@ def read_status(run: RunDirectory) -> RunStatus:
     )
 
 
-def describe_data(data: DataRecord) -> str:
+def describe_record(data: DataRecord) -> str:
     """Return the data of a run in a line."""
     height, width = data.image_shape
     return (
