@@ -37,25 +37,28 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    attack: Annotated[
+    strengths: Annotated[
         str | None,
         typer.Option(
+            "--attack",
             metavar="EPS",
             help="Attack the images too (PGD, 20 steps) with changes of this strength or strengths, "
             "as in 0.05,0.1.",
             show_default=False,
         ),
     ] = None,
-    attack_norm: Annotated[
+    norm: Annotated[
         Norm | None,
         typer.Option(
+            "--attack-norm",
             metavar=PARAMETERS["adversarial_norm"].metavar,
             help=PARAMETERS["adversarial_norm"].help,
             show_default="linf",
         ),
     ] = None,
-    restarts: Annotated[
-        int | None, typer.Option(help="Random starts of every attack.", show_default="1")
+    n_restarts: Annotated[
+        int | None,
+        typer.Option("--restarts", help="Random starts of every attack.", show_default="1"),
     ] = None,
     seed: Annotated[
         int | None,
@@ -79,17 +82,17 @@ def evaluate(
     """
     from mnistffn.cli.terminal import Terminal
 
-    given: dict[str, Any] = {"norm": attack_norm, "n_restarts": restarts, "seed": seed}
+    given: dict[str, Any] = {"norm": norm, "n_restarts": n_restarts, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
-    if given and attack is None:
+    if given and strengths is None:
         msg = "--attack-norm, --restarts and --seed are of use with --attack only"
         raise typer.BadParameter(msg)
-    strengths = None if attack is None else read_strengths(attack)
+    tried = None if strengths is None else read_strengths(strengths)
     with Terminal.of(context) as terminal:
         from mnistffn.evaluation.evaluate import run_evaluate
         from mnistffn.evaluation.robustness import AttackOptions
 
-        attacks = None if strengths is None else AttackOptions(strengths, **given)
+        attacks = None if tried is None else AttackOptions(tried, **given)
         result = run_evaluate(terminal.run, opt.take_data(context), terminal, attacks)
         terminal.show(_describe(result.findings))
         terminal.show(_make_table(result.metrics))

@@ -13,7 +13,7 @@ import unicodedata
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from mnistffn.cli import (
     compare,
@@ -29,6 +29,7 @@ from mnistffn.cli import (
     status,
     train,
 )
+from mnistffn.cli.command import Command
 from mnistffn.cli.signals import Stopped, end
 from mnistffn.errors import MnistffnError
 
@@ -89,7 +90,14 @@ def _report(message: str, code: int) -> int:
     return code
 
 
-app = typer.Typer(
+class _Application(typer.Typer):
+    """Gives every command what :class:`Command` does, if it has no class of its own."""
+
+    def command(self, *args: Any, cls: type[TyperCommand] = Command, **extra: Any) -> Any:
+        return super().command(*args, cls=cls, **extra)
+
+
+app = _Application(
     cls=CommandGroup,
     invoke_without_command=True,
     pretty_exceptions_enable=False,

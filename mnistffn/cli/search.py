@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.command import Command, repeat_command
 from mnistffn.search.options import Select, Strategy
 from mnistffn.training.recipes import (
     DEFAULT_RECIPE,
@@ -31,23 +31,23 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples, cls=_SearchCommand)(search)
 
 
-class _SearchCommand(TyperCommand):
+class _SearchCommand(Command):
     """Takes ``--layers 1 3`` as well as ``--layers 3``, which click does not know how to."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Join two numbers behind ``--layers``."""
         for place in [n for n, arg in enumerate(args[:-2]) if arg == "--layers"]:
             if args[place + 1].isdecimal() and args[place + 2].isdecimal():
-                args = [*args[: place + 1], ":".join(args[place + 1 : place + 3]), *args[place + 3 :]]
+                args = [*args[: place + 1], " ".join(args[place + 1 : place + 3]), *args[place + 3 :]]
                 break
         return super().parse_args(ctx, args)
 
 
 def read_layers(text: str) -> tuple[int, int]:
-    """Return the bounds of the number of layers from text such as ``2`` or ``1:3``."""
-    fewest, _, most = text.partition(":")
+    """Return the bounds of the number of layers from text such as ``2`` or ``1 3``."""
     try:
-        return int(fewest), int(most or fewest)
+        fewest, most = (2 * text.split())[:2] if len(text.split()) == 1 else text.split()
+        return int(fewest), int(most)
     except ValueError:
         msg = f"{text!r} is no number of layers such as 2, and no bounds such as 1 3"
         raise typer.BadParameter(msg, param_hint="--layers") from None
@@ -64,15 +64,17 @@ def search(
     recipe: Annotated[
         str, typer.Option(help=f"How the candidates train: {', '.join(RECIPES)}.")
     ] = DEFAULT_RECIPE,
-    trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
-    folds: Annotated[int, typer.Option("--folds", "-k", help="Folds of the cross-validation.")] = 3,
+    n_trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
+    n_folds: Annotated[
+        int, typer.Option("--folds", "-k", help="Folds of the cross-validation.")
+    ] = 3,
     hidden: Annotated[
         tuple[int, int],
         typer.Option(help="Bounds of the first hidden layer; each further one has half."),
     ] = (100, 600),
-    layers: Annotated[
+    n_layers: Annotated[
         str,
-        typer.Option(metavar="N [N]", help="Hidden layers; two numbers are the bounds of a search."),
+        typer.Option("--layers", metavar="N [N]", help="Hidden layers; two numbers are the bounds of a search."),
     ] = "2",
     dropout: Annotated[
         tuple[float, float] | None,
@@ -87,7 +89,7 @@ def search(
             show_default=False,
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs of one fit at the most.")] = 5,
+    max_epochs: Annotated[int, typer.Option("--epochs", help="Epochs of one fit at the most.")] = 5,
     class_weight: Annotated[Literal["balanced"] | None, opt.parameter("class_weight")] = None,
     patience: Annotated[
         int | None,
@@ -127,7 +129,7 @@ def search(
     ] = False,
     precision: opt.PrecisionOption = "float32",
     device: opt.DeviceOption = "cpu",
-    jobs: Annotated[
+    n_jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Fits side by side.", show_default="one a core")
     ] = None,
     scheduler: Annotated[
@@ -175,10 +177,10 @@ def search(
         from mnistffn.search.search import run_search
         from mnistffn.search.space import SearchSpace
 
-        space = SearchSpace(hidden, read_layers(layers), bounds, further)
+        space = SearchSpace(hidden, read_layers(n_layers), bounds, further)
         chosen = SearchOptions(
-            trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
-            given, precision, device, jobs, seed, select, scheduler,
+            n_trials, n_folds, max_epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
+            given, precision, device, n_jobs, seed, select, scheduler,
         )  # fmt: skip
         if dry_run:
             from mnistffn.search.forecast import forecast_search

@@ -55,8 +55,8 @@ def train(
     elastic_width: Annotated[float | None, opt.parameter("elastic_width")] = None,
     precision: opt.PrecisionOption = "float32",
     device: opt.DeviceOption = "cpu",
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of torch.", show_default="one a free core")
+    n_threads: Annotated[
+        int | None, typer.Option("--threads", help="Threads of torch.", show_default="one a free core")
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Start over, and forget a training that was stopped.")
@@ -92,7 +92,7 @@ def train(
     with Terminal.of(context) as terminal:
         from mnistffn.training.train import TrainOptions, run_train
 
-        chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)
+        chosen = TrainOptions(recipe, parameters, precision, device, n_threads, seed)
         result = run_train(terminal.run, opt.take_data(context), chosen, terminal, fresh=fresh)
         terminal.show(_describe(result))
         terminal.finish("train", _summarise(result), "evaluate", "fields", "maximize")

@@ -10,7 +10,7 @@ from mnistffn.data.formats.source import Source
 from mnistffn.data.labels import LabelsMean
 from mnistffn.data.orientation import Orientation
 from mnistffn.data.pixels import Polarity
-from mnistffn.errors import UsageError
+from mnistffn.errors import check_values
 from mnistffn.run.manifest import DataRecord
 
 
@@ -47,9 +47,8 @@ class DataOptions:
     unique: bool = False
 
     def __post_init__(self) -> None:
-        if self.test_size is not None and not 0 < self.test_size < 1:
-            msg = f"test_size={self.test_size} must be in (0, 1)"
-            raise UsageError(msg)
+        rule = (lambda v: v is None or 0 < v < 1, "above 0 and below 1")
+        check_values(vars(self), {"test_size": rule})
 
     def open(self, path: Path, known_sha256: str | None = None) -> Source:
         """Return what is to be read at a path; with a hash, what has come through a pipe before."""

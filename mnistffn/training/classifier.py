@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from mnistffn.errors import RunDirectoryError, UsageError
+from mnistffn.errors import ParameterError, RunDirectoryError, UsageError
 from mnistffn.network.modelfile import Model, read_model, write_model
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.network.seeding import seeded
@@ -250,7 +250,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             A parameter is out of its range, or there is no such device. It is a ValueError too.
         ValueError
             ``X``, ``y`` or ``sample_weight`` is not fit for training: NaN, one class only, too few
@@ -290,7 +290,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             The classifier's rows are not images of ``image_shape``.
         """
         if not self.augment:
@@ -298,9 +298,9 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         side = math.isqrt(self.n_features_in_)
         height, width = self.image_shape or (side, side)
         if height * width != self.n_features_in_:
-            what = f"image_shape={self.image_shape!r}" if self.image_shape else "a square image"
-            msg = f"augment=True needs images, but {self.n_features_in_} features are not {what}"
-            raise UsageError(msg)
+            what = f"{height} by {width} pixels" if self.image_shape else "a square image"
+            problem = f"needs images, but {self.n_features_in_} features are not {what}"
+            raise ParameterError(problem, augment=True)
         strengths = Strengths(**{name: getattr(self, name) for name in DISTORTIONS})
         return Distortion((height, width), strengths)
 
@@ -347,12 +347,12 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             ``random_state`` is no number: nothing says which rows they were.
         """
         if isinstance(self.random_state, RandomState) or self.random_state is None:
-            msg = f"random_state={self.random_state!r} does not say which rows were held out"
-            raise UsageError(msg)
+            problem = "does not say which rows were held out"
+            raise ParameterError(problem, random_state=self.random_state)
         other = clone(self)
         _, targets, rows, _ = other._check_training_data(X, y, None, rows)
         train, valid = other._hold_out(targets[rows], _draw_seed(self.random_state))
@@ -420,8 +420,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_classification_targets(labels)
         if self.adversarial and inputs.dtype != np.uint8 and (inputs.min() < 0 or inputs.max() > 1):
             found = f"it reaches from {inputs.min()} to {inputs.max()}"
-            msg = f"adversarial={self.adversarial} needs X in [0, 1], but {found}"
-            raise ValueError(msg)
+            problem = f"needs X in [0, 1], but {found}"
+            raise ParameterError(problem, adversarial=self.adversarial)
         rows = np.arange(len(labels)) if rows is None else rows
         own = None if sample_weight is None else _check_length(sample_weight, len(labels))[rows]
         weights = combine_weights(own, self.class_weight, labels[rows])
@@ -448,11 +448,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             return np.arange(n), None
         n_valid = math.ceil(self.validation_fraction * n)
         if n - n_valid < 2:
-            msg = (
-                f"n_samples={n} leaves {n - n_valid} to train on with "
-                f"validation_fraction={self.validation_fraction}: at least 2 are needed"
-            )
-            raise UsageError(msg)
+            problem = f"of n_samples={n} leaves {n - n_valid} to train on: at least 2 are needed"
+            raise ParameterError(problem, validation_fraction=self.validation_fraction)
         rare = np.bincount(classes).min() < 2 or min(n_valid, n - n_valid) < len(self.classes_)
         train, valid = train_test_split(
             np.arange(n), test_size=n_valid, stratify=None if rare else classes, random_state=seed
