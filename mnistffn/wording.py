@@ -33,10 +33,11 @@ def spell_command(command: str, run_dir: str | os.PathLike[str]) -> str:
     Parameters
     ----------
     command : str
-        The subcommand with its options, quoted where that is needed.
+        The subcommand with its options, quoted where that is needed. One that names its ``--output``
+        works on that alone.
     run_dir : str or path-like
         It is named unless it is what the program would take anyway.
     """
     is_usual = Path(run_dir) == DEFAULT_RUN_DIR and not os.environ.get(RUN_DIR_VARIABLE)
-    where = "" if is_usual else f" --run-dir {shlex.quote(str(run_dir))}"
+    where = "" if is_usual or " --output " in command else f" --run-dir {shlex.quote(str(run_dir))}"
     return f"mnistffn {command}{where}"

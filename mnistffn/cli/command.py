@@ -1,7 +1,6 @@
 """What every command does beside its work: it remembers what was typed, and its errors name that."""
 
 import shlex
-from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -34,23 +33,20 @@ class Command(TyperCommand):
             raise UsageError(error.spell(partial(_spell_parameter, ctx))) from error
 
 
-def repeat_command(context: typer.Context, leave_out: Collection[str] = ()) -> str:
-    """Return the command that was typed, quoted as a shell needs it, without some options."""
-    typed = [word for word in context.meta[TYPED] if word not in leave_out]
-    return shlex.join([str(context.info_name), *typed])
-
-
-def repeat_options(context: typer.Context, names: Collection[str]) -> str:
-    """Return those of some options that were given, quoted as a shell needs them, a space in front."""
+def repeat_command(context: typer.Context, *leave_out: str) -> str:
+    """Return the command that was typed, as a shell takes it, without --run-dir and some flags."""
+    typed = iter(context.meta[TYPED])
     words = []
-    for parameter in context.command.params:
-        if parameter.name in names and (value := context.params[parameter.name]) not in (None, False):
-            words += [parameter.opts[0]] if value is True else [parameter.opts[0], str(value)]
-    return "".join(f" {shlex.quote(word)}" for word in words)
+    for word in typed:
+        if word in ("-r", "--run-dir"):
+            next(typed)
+        elif word not in leave_out and not word.startswith("--run-dir="):
+            words.append(word)
+    return shlex.join([str(context.info_name), *words])
 
 
 def _spell_parameter(context: typer.Context, name: str, value: object) -> str:
-    """Return a parameter as the option that was typed; one of ``--tune``, or of no option, by its name."""
+    """Return a parameter as the option that was typed; by its name where it has none of its own."""
     option = next((p for p in context.command.params if p.name == name), None)
     if option is None:
         tune = "--tune " if "tune" in context.params else ""
@@ -64,4 +60,6 @@ def _spell_parameter(context: typer.Context, name: str, value: object) -> str:
 def _spell_value(value: object, between: str) -> str:
     if isinstance(value, tuple):
         return between.join(map(str, value))
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:g}"
     return shlex.quote(value) if isinstance(value, str) and " " not in value.strip() else str(value)

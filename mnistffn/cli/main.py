@@ -90,14 +90,7 @@ def _report(message: str, code: int) -> int:
     return code
 
 
-class _Application(typer.Typer):
-    """Gives every command what :class:`Command` does, if it has no class of its own."""
-
-    def command(self, *args: Any, cls: type[TyperCommand] = Command, **extra: Any) -> Any:
-        return super().command(*args, cls=cls, **extra)
-
-
-app = _Application(
+app = typer.Typer(
     cls=CommandGroup,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
@@ -141,3 +134,7 @@ compare.register(app)
 export.register(app)
 report.register(app)
 status.register(app)
+
+for registered in app.registered_commands:
+    if registered.cls is TyperCommand:
+        registered.cls = Command

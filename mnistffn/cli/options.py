@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mnistffn import wording
 from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS, Device, Precision
 from mnistffn.training.recipes import DEFAULT_RECIPE, RECIPES
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Polarity = Literal["auto", "bright", "dark"]
 LabelsMean = Literal["auto", "as-is", "ten-is-zero", "digit-plus-one", "last-is-zero"]
 
-DEFAULT_RUN_DIR = Path("run")
+DEFAULT_RUN_DIR = wording.DEFAULT_RUN_DIR
 DATA = "Data"  # the panel of what says how a data file is read
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -44,7 +45,7 @@ RunDirOption = Annotated[
     typer.Option(
         "--run-dir",
         "-r",
-        envvar="MNISTFFN_RUN_DIR",
+        envvar=wording.RUN_DIR_VARIABLE,
         help="Folder that the commands share.",
         parser=read_run_dir,
         metavar="<path>",

@@ -65,16 +65,16 @@ def search(
         str, typer.Option(help=f"How the candidates train: {', '.join(RECIPES)}.")
     ] = DEFAULT_RECIPE,
     n_trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
-    n_folds: Annotated[
-        int, typer.Option("--folds", "-k", help="Folds of the cross-validation.")
-    ] = 3,
+    n_folds: Annotated[int, typer.Option("--folds", "-k", help="Folds of the cross-validation.")] = 3,
     hidden: Annotated[
         tuple[int, int],
         typer.Option(help="Bounds of the first hidden layer; each further one has half."),
     ] = (100, 600),
     n_layers: Annotated[
         str,
-        typer.Option("--layers", metavar="N [N]", help="Hidden layers; two numbers are the bounds of a search."),
+        typer.Option(
+            "--layers", metavar="N [N]", help="Hidden layers; two numbers are the bounds of a search."
+        ),
     ] = "2",
     dropout: Annotated[
         tuple[float, float] | None,
@@ -179,7 +179,8 @@ def search(
 
         space = SearchSpace(hidden, read_layers(n_layers), bounds, further)
         chosen = SearchOptions(
-            n_trials, n_folds, max_epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
+            n_trials, n_folds, max_epochs, recipe, strategy,
+            None if time_limit is None else 60 * time_limit,
             given, precision, device, n_jobs, seed, select, scheduler,
         )  # fmt: skip
         if dry_run:
@@ -187,7 +188,7 @@ def search(
 
             forecast = forecast_search(terminal.run, where, space, chosen, terminal, start)
             terminal.show(_describe(forecast, chosen.max_epochs))
-            terminal.finish([], {"forecast": asdict(forecast)}, "search")
+            terminal.finish([], {"forecast": asdict(forecast)}, repeat_command(context, "--dry-run"))
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
         caption, table = make_search_table(result, terminal.out.width)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shlex
 import sys
 import time
 import warnings
@@ -24,7 +23,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from mnistffn.cli.options import DEFAULT_RUN_DIR
+from mnistffn.cli.command import repeat_command
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
 
@@ -63,7 +62,9 @@ class Terminal(Progress):
         """Return the terminal that a command's shared options ask for."""
         given = context.params
         flags = {name: given[name] for name in ("json_output", "quiet", "no_color")}
-        return cls(given["run_dir"], **flags)
+        terminal = cls(given["run_dir"], **flags)
+        terminal.run.command = repeat_command(context, "--fresh")
+        return terminal
 
     def __enter__(self) -> Self:
         with ExitStack() as entered:
@@ -130,15 +131,9 @@ class Terminal(Progress):
         if files:
             self.note(f"wrote {', '.join(files)}")
         if stale := self.run.stale_commands():
-            self.note(f"out of date now: {', '.join(self._spell(command) for command in stale)}")
+            self.note(f"out of date now: {', '.join(self.run.spell(command) for command in stale)}")
         if next_commands:
-            self.note(f"next: {' or '.join(self._spell(command) for command in next_commands)}")
-
-    def _spell(self, command: str) -> str:
-        where = (
-            "" if self.run.path == DEFAULT_RUN_DIR else f" --run-dir {shlex.quote(str(self.run.path))}"
-        )
-        return f"mnistffn {command}{where}"
+            self.note(f"next: {' or '.join(map(self.run.spell, next_commands))}")
 
     def _move_bar(self, done: int, total: int, message: str) -> None:
         if self.bar is None:

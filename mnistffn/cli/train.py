@@ -80,8 +80,8 @@ def train(
 ) -> None:
     """Train the network on the whole training part.
 
-    Parameters that are not given come from the recipe; those that were searched by the same recipe from
-    params.json, and the sizes of the layers in any case.
+    What is not given comes from params.json, if the search was by the same recipe, else from the
+    recipe; of a search by another recipe, the sizes of the layers, if the recipe has none.
     """
     if show_recipe:
         print_recipes(recipe, as_json=json_output)
@@ -90,7 +90,8 @@ def train(
 
     parameters = opt.take_parameters(context)
     with Terminal.of(context) as terminal:
-        from mnistffn.training.train import TrainOptions, run_train
+        from mnistffn.training.options import TrainOptions
+        from mnistffn.training.train import run_train
 
         chosen = TrainOptions(recipe, parameters, precision, device, n_threads, seed)
         result = run_train(terminal.run, opt.take_data(context), chosen, terminal, fresh=fresh)

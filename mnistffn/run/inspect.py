@@ -1,5 +1,6 @@
 """Looking at a data file: what was recognised in it, and why, and what its images look like."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -140,7 +141,7 @@ def run_inspect(
         content = lay_out(dataset.images / 255, dataset.labels)
         replace_file(convert, lambda file: write_document_layout(file, content))
         progress.note(f"converted to {convert}")
-    command = "data" if options.path is None else f"data {options.path}"
+    command = shlex.join(["data", *options.spell()])
     resolved = asdict(read) | ({} if fetched is None else {"download": fetched.describe()})
     with run.stage("data", command=command, options=resolved) as stage:
         stage.write_json("data.json", found.summarise())

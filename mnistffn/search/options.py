@@ -7,7 +7,7 @@ from math import floor, inf, log
 from typing import Any, Literal, get_args
 
 from mnistffn.errors import check_values
-from mnistffn.training.parameters import Device, Precision, check_tunable
+from mnistffn.training.parameters import Device, Precision, check_ranges, check_tunable
 from mnistffn.training.recipes import DEFAULT_RECIPE, get_recipe
 
 Strategy = Literal["random", "halving"]
@@ -75,12 +75,13 @@ class SearchOptions:
         for name in set(self.parameters) - {"patience"}:
             check_tunable(name)
         check_values(vars(self), _RULES)
+        check_ranges({name: getattr(self, name) for name in ("max_epochs", "precision", "device")})
 
 
 _RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "strategy": (lambda v: v in STRATEGIES, f"one of {', '.join(STRATEGIES)}"),
     "select": (lambda v: v in SELECTIONS, f"one of {', '.join(SELECTIONS)}"),
-    "time_limit": (lambda v: v is None or 0 < v < inf, "above 0"),
+    "time_limit": (lambda v: v is None or 0 < v < inf, "above 0 and finite"),
     "scheduler": (
         lambda v: v is None or SCHEDULER.fullmatch(v) is not None,
         "like tcp://HOST:PORT or local:WORKERS",

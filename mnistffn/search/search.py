@@ -8,7 +8,7 @@ from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.files import SEARCHING
-from mnistffn.run.journal import Journal
+from mnistffn.run.journal import Journal, keep_command
 from mnistffn.run.options import DataOptions
 from mnistffn.run.settings import describe_data, list_versions
 from mnistffn.search.fit import Fit, FitError, Outcome
@@ -19,6 +19,7 @@ from mnistffn.search.result import SearchResult, make_table
 from mnistffn.search.space import SearchSpace, draw_candidates
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import resolve_device
+from mnistffn.wording import count
 
 TOLD = 5  # lines about fits that failed or diverged
 
@@ -65,7 +66,8 @@ def run_search(
         journal = Journal(folder / "fits.jsonl")
         settings = _list_settings(run_data, make_classifier(y, space, options, shape), space, options)
         if kept := journal.open(settings, fresh=fresh):
-            progress.note(f"{kept} fits are there already, in {folder}")
+            progress.note(f"{count(kept, 'fit')} kept from before, in {folder}")
+        keep_command(folder, run.command)
         result = random_search(X, y, space, options, shape, report, journal, progress.note)
         if result.n_unfinished and options.time_limit:
             done = options.n_trials - result.n_unfinished

@@ -82,7 +82,10 @@ class SearchSpace:
                 lambda v: 1 <= v[0] <= v[1] <= DEEPEST,
                 f"one number or two from 1 to {DEEPEST}, the smaller one first",
             ),
-            "dropout": (lambda v: 0 <= v[0] <= v[1] < 1, "two numbers in [0, 1), the smaller one first"),
+            "dropout": (
+                lambda v: 0 <= v[0] <= v[1] < 1,
+                "two numbers in [0, 1), the smaller one first",
+            ),
         }
         for name in self.further:
             check_tunable(name)

@@ -263,6 +263,23 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
         raise ParameterError(problem, patience=patience, schedule=schedule)
 
 
+def spell_parameter(name: str, value: Any) -> list[str]:
+    """Return the words of ``train``'s command line that set a parameter.
+
+    Examples
+    --------
+    >>> spell_parameter("max_epochs", 20), spell_parameter("hidden", (360, 187))
+    (['--epochs', '20'], ['--hidden', '360,187'])
+    """
+    spelled = PARAMETERS[name].option or f"--{name.replace('_', '-')}"
+    option, _, off = spelled.partition("/")
+    if isinstance(value, bool):
+        return [option if value else off]
+    if isinstance(value, list | tuple):
+        return [option, ",".join(map(str, value))]
+    return [option, repr(value) if isinstance(value, float) else str(value)]
+
+
 def check_tunable(name: str) -> None:
     """Raise UsageError unless a parameter can be searched beside sizes and dropout."""
     if name not in TUNABLE:
