@@ -108,8 +108,8 @@ def _make_table(found: "RunStatus") -> "Table":
     for stage in found.stages:
         state = "out of date" if stage.stale else "as written"
         state = f"{len(stage.damaged)} changed or gone" if stage.damaged else state
-        rows.append([stage.command, f"{stage.ended[:16].replace('T', ' ')}", state, stage.stale or ""])
-    columns = ["command", "done (UTC)", "files", "why"]
+        rows.append([stage.name, f"{stage.ended[:16].replace('T', ' ')}", state, stage.stale or ""])
+    columns = ["stage", "done (UTC)", "files", "why"]
     if not any(stage.stale for stage in found.stages):
         columns, rows = columns[:3], [row[:3] for row in rows]
     return make_table(columns, rows, n_left=4)

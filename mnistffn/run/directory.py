@@ -244,7 +244,7 @@ class RunDirectory:
             yield
             return
         try:
-            is_new = not self.path.exists()
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
             lock = take_lock(self.path)
         except OSError as error:
@@ -260,16 +260,17 @@ class RunDirectory:
                 self._is_locked = False
                 with suppress(OSError):
                     lock.truncate(0)
-                if is_new:
-                    self._remove_if_empty()
+                if made:
+                    self._remove_if_empty(made)
 
-    def _remove_if_empty(self) -> None:
-        """Remove a directory of which nothing came; one that cannot be removed stays."""
+    def _remove_if_empty(self, made: Sequence[Path]) -> None:
+        """Remove a directory of which nothing came, and folders made for it; what cannot go stays."""
         with suppress(OSError):
             if {path.name for path in self.path.iterdir()} <= {LOCK, CACHE}:
                 self.cache.unlink(missing_ok=True)
                 (self.path / LOCK).unlink()
-                self.path.rmdir()
+                for folder in made:
+                    folder.rmdir()
 
 
 def exclusive(

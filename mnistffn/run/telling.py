@@ -1,5 +1,7 @@
 """What a command tells of the data that it works on."""
 
+from collections.abc import Sequence
+
 from mnistffn.data import Dataset, Split, describe_balance
 from mnistffn.progress import Progress
 from mnistffn.run.manifest import DataRecord
@@ -23,6 +25,15 @@ def describe_data(dataset: Dataset, split: Split, record: DataRecord, progress: 
         progress.note(f"warning: {problem}")
     if record.n_trained_on:
         warn_of_shared(record.n_trained_on, n_test, progress)
+
+
+def describe_replacement(before: DataRecord, now: DataRecord, stages: Sequence[str]) -> str:
+    """Return what a run loses to other data, or to another reading or split of its own."""
+    lost = f"{', '.join(stages)} will be out of date; another --run-dir keeps both"
+    if before.sha256 == now.sha256:
+        return f"the run's data are read or split in another way than before: {lost}"
+    was, comes = (record.path or "the built-in digits" for record in (before, now))
+    return f"this run is about {was} so far, and {comes} takes its place: {lost}"
 
 
 def warn_of_shared(n_shared: int, n: int, progress: Progress) -> None:

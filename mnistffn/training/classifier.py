@@ -423,8 +423,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             problem = f"needs X in [0, 1], but {found}"
             raise ParameterError(problem, adversarial=self.adversarial)
         rows = np.arange(len(labels)) if rows is None else rows
-        own = None if sample_weight is None else _check_length(sample_weight, len(labels))[rows]
-        weights = combine_weights(own, self.class_weight, labels[rows])
+        weights = combine_weights(sample_weight, self.class_weight, labels, rows)
         if weights is not None:
             rows, weights = take_copies(rows, weights)
         _warn_of_raw_pixels(inputs)
@@ -487,15 +486,6 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
 def _draw_seed(random_state: int | RandomState | None) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _check_length(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
-    """Return the weights of ``n`` samples; raise ValueError for another number of them."""
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n,):
-        msg = f"sample_weight has shape {weights.shape}, but there are {n} samples: give one for each"
-        raise ValueError(msg)
-    return weights
 
 
 def _make_part(
