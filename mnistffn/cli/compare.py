@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -83,7 +84,7 @@ def compare(
 def _describe(content: Mapping[str, Any]) -> "Iterator[tuple[str, Table]]":
     """Yield the tables of a comparison, each with a line that goes before it."""
     attack, differing = content["attack"], content["settings_that_differ"]
-    text = f"all were tested on the same {content['n']:,} images"
+    text = f"all were tested on the same {count(content['n'], 'image')}"
     if attack:
         text += f"; under {attack['strength']:g}: attacked so (PGD, {attack['norm']})"
     yield text, _make_table(content)

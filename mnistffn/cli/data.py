@@ -144,7 +144,10 @@ def _describe(found: "Inspection") -> list[tuple[str, str]]:
         ("values", _give_reason(layout.value_range, layout.scale_evidence)),
         ("ink", _give_reason(layout.polarity, layout.polarity_evidence)),
         ("parts", parts or "none: a part for testing will be held out"),
-        ("repeats", f"{found.n_repeated:,} images occurred before, {found.n_blank:,} are blank"),
+        (
+            "repeats",
+            f"images that occurred before: {found.n_repeated:,}, blank ones: {found.n_blank:,}",
+        ),
     ]
     if layout.unused:
         unused = ", ".join(f"{name} {shape}" for name, shape in layout.unused.items())

@@ -8,6 +8,7 @@ import typer
 from mnistffn.cli import options as opt
 from mnistffn.errors import GateError
 from mnistffn.training.parameters import PARAMETERS, Norm
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -109,7 +110,7 @@ def _describe(found: "Findings") -> str:
     low, high = metrics.interval
     lines = [
         f"accuracy {metrics.accuracy:.4f}, 95% interval {low:.4f} to {high:.4f}, "
-        f"{metrics.errors:,} errors in {metrics.n:,} images",
+        f"{count(metrics.errors, 'error')} in {count(metrics.n, 'image')}",
         f"balanced accuracy {metrics.balanced_accuracy:.4f}, macro F1 {metrics.macro_f1:.4f}, "
         f"top-2 accuracy {metrics.top2_accuracy:.4f}",
         *_describe_confidence(found),

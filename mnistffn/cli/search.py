@@ -17,6 +17,7 @@ from mnistffn.training.recipes import (
     RECIPES,
     get_dropout_bounds,
 )
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.search.forecast import Forecast
@@ -204,8 +205,9 @@ def search(
 def _describe(forecast: "Forecast", epochs: int) -> str:
     low, high = forecast.n_parameters
     minutes, seconds = divmod(round(forecast.seconds), 60)
+    fits = f"{count(forecast.n_fits, 'fit')} of {count(epochs, 'epoch')} at the most"
     return (
-        f"{forecast.n_fits} fits of {epochs} epochs at the most, {forecast.n_jobs} at a time, "
+        f"{fits}, {forecast.n_jobs} at a time, "
         f"of networks with {low:,} to {high:,} parameters: "
         f"about {minutes} min {seconds:02d} s and {forecast.memory / 1e9:.1f} GB"
     )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mnistffn.cli.terminal import make_table
 from mnistffn.search.report import spell_name, spell_value
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,7 +38,7 @@ def make_search_table(result: "SearchResult", width: int) -> tuple[str, "Table"]
     what = "candidates" if n_rounds == 1 else f"results of {n_rounds} rounds, the last round first"
     caption = f"best {len(shown)} of {len(result.candidates)} {what}"
     n_folds = len(result.best.accuracies)
-    caption += f" (mean ± standard deviation over {n_folds} folds)"
+    caption += f" (mean ± standard deviation over {count(n_folds, 'fold')})"
     shared = [n for n in columns if n not in KEPT[:2] and len(set(columns[n])) == 1]
     if len(shown) > 1:
         caption += "".join(f", {name} {columns.pop(name)[0]}" for name in shared)

@@ -8,6 +8,7 @@ import typer
 from mnistffn.cli import options as opt
 from mnistffn.cli.recipes import print_recipes
 from mnistffn.training.parameters import Activation, Norm, Optimizer, Schedule
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.training.train import TrainResult
@@ -103,7 +104,7 @@ def _describe(result: "TrainResult") -> str:
     best, classifier = result.best, result.classifier
     network = "-".join(map(str, classifier.module_.widths))
     kept = "the last" if best.epoch == len(classifier.history_) else f"epoch {best.epoch}"
-    epochs = f"{len(classifier.history_)} epochs in {result.seconds:.0f} s"
+    epochs = f"{count(len(classifier.history_), 'epoch')} in {result.seconds:.0f} s"
     trained = f"{network}, recipe {result.recipe}: {epochs}"
     if isnan(best.valid_loss):
         return f"{trained}, kept {kept}"

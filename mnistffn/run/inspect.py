@@ -19,6 +19,7 @@ from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.download import DownloadOptions, download
 from mnistffn.run.files import replace_file
 from mnistffn.run.options import DataOptions
+from mnistffn.wording import count
 
 SHOWN = 12  # images of a class
 
@@ -98,10 +99,10 @@ def _warn(found: Inspection) -> list[str]:
             f"the classes are unbalanced: the largest is {largest / smallest:.1f} times the smallest"
         )
     if found.n_blank:
-        warnings.append(f"{found.n_blank:,} images are blank")
+        warnings.append(count(found.n_blank, "blank image"))
     if found.n_shared:
         warnings.append(
-            f"{found.n_shared:,} images of the test part are among those to train on as well"
+            f"images of the test part that are among those to train on as well: {found.n_shared:,}"
         )
     return warnings
 

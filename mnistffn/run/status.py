@@ -12,6 +12,7 @@ from mnistffn.run.files import SEARCHING, TRAINING, hash_file
 from mnistffn.run.journal import Journal, read_command
 from mnistffn.run.lock import find_holder
 from mnistffn.run.manifest import DATA, DataRecord
+from mnistffn.wording import count
 
 # What looks at a model, in the order in which people do.
 LOOKS = ("evaluate", "explain", "fields", "maximize")
@@ -107,7 +108,7 @@ def describe_record(data: DataRecord) -> str:
     """Return the data of a run in a line."""
     height, width = data.image_shape
     return (
-        f"{data.path or 'built-in digits'}: {data.n:,} images of {height} by {width} pixels, "
+        f"{data.path or 'built-in digits'}: {count(data.n, 'image')} of {height} by {width} pixels, "
         f"{data.n_train:,} to train on, {data.n_test:,} for testing (seed {data.split_seed})"
     )
 

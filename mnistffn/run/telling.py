@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mnistffn.data import Dataset, Split, describe_balance
 from mnistffn.progress import Progress
 from mnistffn.run.manifest import DataRecord
+from mnistffn.wording import count
 
 
 def describe_data(dataset: Dataset, split: Split, record: DataRecord, progress: Progress) -> None:
@@ -38,7 +39,7 @@ def describe_replacement(before: DataRecord, now: DataRecord, stages: Sequence[s
 
 def warn_of_shared(n_shared: int, n: int, progress: Progress) -> None:
     progress.note(
-        f"warning: {n_shared:,} of the {n:,} images for testing are among those to train on as well: "
+        f"warning: {n_shared:,} of {count(n, 'image')} for testing occur among those to train on too: "
         f"accuracy on them says little (--unique leaves repeats out)"
     )
 
@@ -61,4 +62,4 @@ def describe_file(dataset: Dataset, progress: Progress) -> None:
     for warning in layout.warnings:
         progress.note(f"warning: {warning}")
     if n_blank := int((~dataset.flat.any(axis=1)).sum()):
-        progress.note(f"warning: {n_blank:,} images are blank")
+        progress.note(f"warning: {count(n_blank, 'blank image')}")

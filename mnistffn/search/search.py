@@ -51,7 +51,7 @@ def run_search(
     seed = run_data.resolve_seed(options.seed)
     n_different = len(draw_candidates(space, options.n_trials, seed))
     if n_different < options.n_trials:
-        progress.note(f"there are {n_different} different candidates, not {options.n_trials}")
+        progress.note(f"different candidates: {n_different:,}, not {options.n_trials:,}")
     options = replace(options, seed=seed, n_trials=n_different)
     if options.scheduler is None:  # else it is the cluster that says how many
         options = replace(options, n_jobs=count_jobs(options, len(run_data.split.train)))
@@ -96,7 +96,8 @@ def _tell_of_trouble(result: SearchResult, progress: Progress) -> None:
     for line in lines[:TOLD]:
         progress.note(line)
     if len(lines) > TOLD:
-        failed = f"{len(result.failures)} fits failed and {len(diverged)} candidates diverged in all"
+        fits, candidates = count(len(result.failures), "fit"), count(len(diverged), "candidate")
+        failed = f"in all, {fits} failed and {candidates} diverged"
         progress.note(f"warning: {failed}")
 
 
@@ -128,5 +129,5 @@ class _Reporter:
         if isinstance(result, FitError):
             came_to = "failed"
         else:
-            came_to = f"{result.accuracy:.4f} in {result.epochs} epochs"
+            came_to = f"{result.accuracy:.4f} in {count(result.epochs, 'epoch')}"
         self.progress.step(done, self.total, f"{network}: {came_to}")

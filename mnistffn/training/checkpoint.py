@@ -14,6 +14,7 @@ import torch
 from mnistffn.errors import RunDirectoryError
 from mnistffn.run.files import replace_file
 from mnistffn.run.journal import COMMAND, keep_command, refuse
+from mnistffn.wording import count
 
 FIRST = 10.0  # seconds of training; what is shorter is soon done again
 SPARING = 50  # times as long as it took to write it: no more than 2% of the time
@@ -58,7 +59,9 @@ class Checkpoint:
         if content is None:
             return None
         if content["settings"] != self.settings:
-            stopped = f"training, which was stopped after {len(content['state']['history'])} epochs"
+            stopped = (
+                f"training, which was stopped after {count(len(content['state']['history']), 'epoch')}"
+            )
             refuse(self.path.parent, stopped, content["settings"], self.settings)
         state: dict[str, Any] = content["state"]
         return state

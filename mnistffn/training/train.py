@@ -137,7 +137,7 @@ def _warn_if_unwatched(classifier: FeedForwardClassifier, n: int, progress: Prog
     """Say where a collapse under adversarial training would not be seen."""
     n_valid = ceil(classifier.validation_fraction * n)
     if classifier.adversarial and n_valid < FEWEST:
-        found = f"{n_valid} validation images" if n_valid else "no validation images"
+        found = count(n_valid, "validation image") if n_valid else "no validation images"
         progress.note(
             f"warning: with {found} nobody would see adversarial training collapse: it takes "
             f"{FEWEST}, so raise --validation-fraction {classifier.validation_fraction:g}"
