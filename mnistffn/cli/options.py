@@ -278,7 +278,7 @@ def read_sizes(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         msg = f"{text!r} is no list of layer sizes such as 360,187"
-        raise typer.BadParameter(msg) from error
+        raise typer.BadParameter(msg, param_hint="--hidden") from error
 
 
 def write_examples(*commands: str) -> str:
