@@ -39,7 +39,7 @@ def describe_replacement(before: DataRecord, now: DataRecord, stages: Sequence[s
 
 def warn_of_shared(n_shared: int, n: int, progress: Progress) -> None:
     progress.note(
-        f"warning: {n_shared:,} of {count(n, 'image')} for testing occur among those to train on too: "
+        f"warning: {n_shared:,} of the {n:,} images for testing are among those to train on as well: "
         f"accuracy on them says little (--unique leaves repeats out)"
     )
 
