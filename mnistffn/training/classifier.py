@@ -221,8 +221,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     def from_recipe(cls, recipe: str = DEFAULT_RECIPE, /, **parameters: Any) -> Self:
         """Return a classifier that is trained as ``mnistffn train --recipe`` trains, not yet fitted.
 
-        On the same images, with equal ``hidden``, ``random_state`` and ``n_threads``, it becomes the same
-        network, bit for bit.
+        Fitted on the same images with equal ``hidden``, ``random_state`` and ``n_threads``, it becomes
+        the same network, bit for bit.
 
         Parameters
         ----------
