@@ -32,7 +32,7 @@ from mnistffn.search.trial import Fits, Trial
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import TUNABLE, check_parameters
-from mnistffn.training.recipes import combine, get_recipe
+from mnistffn.training.recipes import get_recipe
 
 
 def random_search(
@@ -190,13 +190,13 @@ def make_classifier(
         rarest = classes[counts.argmin()]
         msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
         raise DataError(msg)
-    parameters = combine(get_recipe(options.recipe), options.parameters)
-    schedules = [parameters["schedule"], *space.further.get("schedule", [])]
-    if not parameters["patience"] and "plateau" not in schedules:
-        parameters["validation_fraction"] = 0.0  # nobody would look at it
-    parameters |= {"max_epochs": options.max_epochs, "image_shape": image_shape}
-    parameters |= {"precision": options.precision, "device": options.device}
-    classifier = FeedForwardClassifier(**parameters, n_threads=1, random_state=options.seed or 0)
+    classifier = FeedForwardClassifier.from_recipe(options.recipe, **options.parameters)
+    schedules = [classifier.schedule, *space.further.get("schedule", [])]
+    if not classifier.patience and "plateau" not in schedules:
+        classifier.set_params(validation_fraction=0.0)  # nobody would look at it
+    classifier.set_params(max_epochs=options.max_epochs, image_shape=image_shape)
+    classifier.set_params(precision=options.precision, device=options.device)
+    classifier.set_params(n_threads=1, random_state=options.seed or 0)
     check_parameters(classifier.get_params(deep=False))
     check_precision(options.precision, resolve_device(options.device))
     for name, values in space.further.items():

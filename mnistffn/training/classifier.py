@@ -40,6 +40,7 @@ from mnistffn.training.parameters import (
     Schedule,
     check_parameters,
 )
+from mnistffn.training.recipes import DEFAULT_RECIPE, combine, get_recipe
 from mnistffn.training.weights import ClassWeight, combine_weights, take_copies
 
 OPTIMIZERS: Mapping[Optimizer, dict[str, Any]] = {
@@ -215,6 +216,37 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.n_threads = n_threads
         self.random_state = random_state
         self.on_epoch = on_epoch
+
+    @classmethod
+    def from_recipe(cls, recipe: str = DEFAULT_RECIPE, /, **parameters: Any) -> Self:
+        """Return a classifier that is trained as ``mnistffn train --recipe`` trains, not yet fitted.
+
+        Fitted on the same images with equal ``hidden``, ``random_state`` and ``n_threads``, it becomes
+        the same network, bit for bit.
+
+        Parameters
+        ----------
+        recipe : str, default="default"
+            One of :data:`~mnistffn.training.recipes.RECIPES`. Only ``best`` sets ``hidden``.
+        **parameters
+            Parameters of the classifier that differ from the recipe's. A ``patience`` without a
+            ``schedule`` brings the schedule ``plateau``, for one-cycle is at its best at its end.
+
+        Raises
+        ------
+        UsageError
+            There is no such recipe.
+        ValueError
+            There is no such parameter: the message names those that there are.
+
+        Examples
+        --------
+        >>> FeedForwardClassifier.from_recipe("robust", hidden=(64, 32), max_epochs=5)
+        FeedForwardClassifier(adversarial=0.08, augment=True, hidden=(64, 32),
+                              max_epochs=5, validation_fraction=0.05)
+        """
+        classifier: Self = cls().set_params(**combine(get_recipe(recipe), parameters))
+        return classifier
 
     def fit(
         self,

@@ -614,3 +614,10 @@ def test_help_in_the_log_of_a_github_action_is_plain() -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert "--hidden" in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_windows_is_answered_in_one_line() -> None:
+    code = "import os, mnistffn.__main__ as main; os.name = 'nt'; main.main()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert_one_line(result.stderr, "on Windows, use them in WSL")
