@@ -118,7 +118,7 @@ def make_table(rows: dict[str, list[dict[str, Any]]]) -> str:
 
 def _spell(seconds: float, first: float) -> str:
     if math.isinf(seconds):
-        return "–"
+        return "-"
     return f"{seconds:.1f} s" + ("" if math.isinf(first) else f" ({seconds / first:.1f})")
 
 

@@ -1,4 +1,4 @@
-"""What all searches have in common: the space, the number of candidates, and how each is trained and tested."""
+"""What all searches have in common: space, number of candidates, how each is trained and tested."""
 
 import os
 

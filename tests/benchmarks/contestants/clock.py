@@ -15,7 +15,7 @@ FOLDER = Path(os.environ["RACE_FOLDER"])  # for what is saved
 
 
 def load_rows() -> dict[str, np.ndarray]:
-    """Return the rows of the file that are for training and for testing, and the test images upright."""
+    """Return the rows for training and for testing, and the test images upright with their classes."""
     with np.load(os.environ["RACE_ROWS"]) as rows:
         return dict(rows)
 

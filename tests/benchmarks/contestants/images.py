@@ -10,7 +10,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 
 
 def load_data() -> tuple[Arrays, Arrays]:
-    """Return training and test images, float32 in [0, 1] of shape (n, pixels), each with their classes."""
+    """Return training and test images, (n, pixels) float32 in [0, 1], each with their classes."""
     content = loadmat(os.environ["RACE_DATA"])
     X = content["input_images"].astype(np.float32) / 255
     y = np.unique(content["output_labels"], return_inverse=True)[1].ravel()

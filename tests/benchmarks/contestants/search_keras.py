@@ -1,7 +1,7 @@
 """Keras Tuner's ``Hyperband`` as in its guide, over the same network of Keras.
 
-It validates on one fold, trains one candidate after the other on all cores, and goes through its brackets, of
-five candidates each, until it has tried as many candidates as the others.
+It validates on one fold and trains one candidate after the other, on all cores. It goes through its
+brackets, five candidates in all, until it has tried at least as many candidates as the others.
 """
 
 import math

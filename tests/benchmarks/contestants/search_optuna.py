@@ -1,6 +1,6 @@
-"""Optuna with its ``MedianPruner``, as in its example on PyTorch, in two processes that share a journal.
+"""Optuna with its ``MedianPruner``, as in its example on PyTorch, in processes that share a journal.
 
-A trial trains on one pair of folds after the other, and reports the accuracy on the third after every epoch.
+A trial goes through the folds, and reports the accuracy on the one held out after every epoch.
 """
 
 from multiprocessing import Pool

@@ -22,7 +22,7 @@ def score(net: NeuralNetClassifier, X: np.ndarray, y: np.ndarray) -> float:
 def search(X: np.ndarray, y: np.ndarray) -> Any:
     """Search."""
     net = NeuralNetClassifier(
-        Network, module__n_features=X.shape[1], module__n_classes=y.max() + 1, criterion=torch.nn.NLLLoss,
+        Network, module__n_features=X.shape[1], module__n_classes=y.max() + 1,
         module__as_probabilities=True, optimizer=torch.optim.Adam, lr=LR, batch_size=BATCH,
         max_epochs=EPOCHS, iterator_train__shuffle=True, train_split=None, verbose=0,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Keras as in its example on MNIST (mnist_convnet): Adam, batches of 128, a tenth validates every epoch."""
+"""Keras as in its example on MNIST (mnist_convnet): Adam, batches of 128, a tenth for validation."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ for n_units in HIDDEN:
     model.add(layers.BatchNormalization())
     model.add(layers.Activation("relu"))
     model.add(layers.Dropout(DROPOUT))
-model.add(layers.Dense(y.max() + 1, activation="softmax"))
+model.add(layers.Dense(int(y.max()) + 1, activation="softmax"))
 model.compile(loss="sparse_categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
 model.fit(X, y, batch_size=128, epochs=1000, validation_split=0.1, callbacks=[Observer()], verbose=2)
 model.save(FOLDER / "model.keras")

@@ -1,6 +1,6 @@
 """The command ``mnistffn`` in a process where the test accuracy is measured after every epoch.
 
-Its arguments are those of the command. Nothing differs from the command but one function, which is wrapped.
+Its arguments are those of the command, from which it differs in one function, which is wrapped.
 """
 
 from importlib import import_module
@@ -29,7 +29,7 @@ def observe() -> None:
 
 
 def measure(network: Any) -> float:
-    """Return the accuracy on the test images; the next epoch puts the network into training mode itself."""
+    """Return the accuracy on the test images. The next epoch sets training mode itself."""
     torch = import_module("torch")
     rows = load_rows()
     network.eval()

@@ -1,4 +1,4 @@
-"""scikit-learn's ``MLPClassifier`` as in its example on MNIST (plot_mnist_filters): SGD at 0.2, batches of 200."""
+"""scikit-learn's ``MLPClassifier`` as in its example on MNIST (plot_mnist_filters): SGD at 0.2."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """skorch's ``NeuralNetClassifier`` as in its README and its notebook on MNIST.
 
-SGD at 0.1, batches of 128, shuffled; a fifth of the training images validates every epoch, as it does by default.
+SGD at 0.1, batches of 128, shuffled; a fifth of the training images is for validation, by default.
 """
 
 from typing import Any
