@@ -4,22 +4,24 @@
     python tests/benchmarks/race.py MNIST.mat --seeds 0 1 2
     python tests/benchmarks/race.py MNIST.mat --seeds 0 1 2 --only best
 
-Every contestant is a process of its own, in ``contestants/``. It reads the data file, trains 784-360-187-10 on
-the same nine tenths, and saves its model; optimizer, batch and the rest are those of its own documentation's
-example. The networks of PyTorch, skorch and Keras have batch normalisation and a dropout of 0.2; scikit-learn's
-has neither. ``best`` alone has layers of its own. A round has one seed: that of the split, which all share, and of
-what they draw. They take turns, and those of no fixed length end after ``--seconds``.
+Every contestant is a process of its own, in ``contestants/``. It reads the data file, trains
+784-360-187-10 on the same nine tenths and saves its model; optimizer, batch and the rest are those of
+its own documentation's example. The networks of PyTorch, skorch and Keras have batch normalisation and
+a dropout of 0.2, scikit-learn's neither; ``best`` alone has layers of its own. A round has one seed:
+that of the split, which all share, and of what they draw. The others than mnistffn begin no further
+epoch after ``--seconds``.
 
-The curve is the accuracy on the tenth held out after every epoch, against the seconds since the process was started:
-imports, reading, training and validation inside. The clock of all stands still while that accuracy is measured. What
-follows the last epoch, which is saving and leaving, is added to every point, as though training had ended there.
+The curve is the accuracy on the tenth held out, after every epoch, against the seconds since the start of
+the process: imports, reading, training and validation inside. The clock of all stands still while that
+accuracy is measured. What follows the last epoch, which is saving and leaving, is added to every point,
+as though training had ended there.
 
-``mnistffn train`` tells no test accuracy. Its process is that of the command, with its arguments, in which the one
-function that trains an epoch is followed by a measurement. ``fast`` and ``default`` also run as the plain command,
-whose seconds and ``evaluate``'s accuracy stand below the table.
+``mnistffn train`` tells no test accuracy. Its process is that of the command, with its arguments, in
+which the function that trains an epoch is followed by a measurement. ``fast`` and ``default`` also run
+as the plain command: its seconds, and what ``evaluate`` says of its model, stand below the table.
 
-Finished rounds are kept in ``race.json``, and the same command goes on behind them. Leave the machine alone
-meanwhile: a round takes ten minutes, ``best`` as many.
+Finished rounds are kept in ``race.json``, and the same command goes on behind them. Leave the machine
+alone meanwhile: a round takes ten minutes, ``best`` as many.
 """
 
 import math
@@ -137,30 +139,22 @@ def draw(rows: dict[str, list[dict[str, Any]]]) -> Figure:
     bottom, top = max(0.8 * lowest, 1e-3), 0.06
     latest = max(curve[-1][0] for curve in curves.values())
     heights = _part({name: min(1 - curve[-1][1], top) for name, curve in curves.items()}, 1.09)
+    axes.set(xscale="log", yscale="log", ylim=(top, bottom))
+    axes.set_xlim(0.9 * min(curve[0][0] for curve in curves.values()), 1.2 * latest)
     for name, curve in curves.items():
         seconds, errors = zip(*((seconds, max(1 - a, bottom)) for seconds, a in curve), strict=True)
-        style = {"color": COLOURS[name], "lw": 2.2 if name in RECIPES else 1.4}
-        axes.plot(seconds, errors, **style)
-        passed = [(find_seconds(curve, mark), 1 - mark) for mark in MARKS]
-        axes.plot(*zip(*passed, strict=True), "o", ms=5, color=COLOURS[name])
-        axes.plot(
-            [seconds[-1], 1.25 * latest], [errors[-1], heights[name]], ":", lw=0.8, color=COLOURS[name]
-        )
-        axes.text(
-            1.3 * latest, heights[name], LABELS[name].removesuffix(" train"), color=COLOURS[name],
-            va="center", fontsize=10,
-        )  # fmt: skip
+        colour = COLOURS[name]
+        axes.plot(seconds, errors, color=colour, lw=2.2 if name in RECIPES else 1.4)
+        to_label = [seconds[-1], 1.2 * latest], [errors[-1], heights[name]]
+        axes.plot(*to_label, ":", lw=0.8, color=colour)
+        place = {"transform": axes.get_yaxis_transform(), "va": "center"}
+        axes.text(1.01, heights[name], LABELS[name], color=colour, fontsize=10, **place)
     for mark in MARKS:
-        axes.axhline(1 - mark, color="0.75", lw=0.8, zorder=0)
+        axes.axhline(1 - mark, color="0.8", lw=0.8, zorder=0)
     ticks = [tick for tick in (0.95, *MARKS, 0.995) if 1 - tick >= bottom]
-    axes.set(xscale="log", yscale="log", ylim=(top, bottom))
     axes.set_yticks([1 - tick for tick in ticks], [f"{tick:g}" for tick in ticks])
-    axes.set_xlim(right=1.25 * latest)
-    seconds_ticks = [
-        tick for tick in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if tick <= 1.2 * latest
-    ]
-    axes.set_xticks(seconds_ticks, [str(tick) for tick in seconds_ticks])
-    axes.set_xlim(left=0.9 * min(curve[0][0] for curve in curves.values()))
+    ticks = [tick for tick in (5, 10, 20, 50, 100, 200, 500, 1000) if tick <= 1.2 * latest]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("seconds since the process was started (logarithmic)")
@@ -194,7 +188,7 @@ def main() -> None:
     settings = {"seconds": 0 if options.quick else options.seconds}
     with tempfile.TemporaryDirectory(prefix="race-") as folder:
         path, dataset = open_course(options.data, Path(folder), quick=options.quick)
-        record = Record(options.output, describe(dataset) | settings, fresh=options.fresh)
+        record = Record(options.output, describe(options.data, dataset) | settings, fresh=options.fresh)
         few = Course(*open_course(options.data, Path(folder), quick=True), 0, {"seconds": 0})
         run_rounds(
             record,

@@ -1,4 +1,4 @@
-"""What both races share: the data, starting a contestant as a process, and keeping what was measured."""
+"""What both races share: the data, starting a contestant as a process, keeping what was measured."""
 
 import argparse
 import json
@@ -83,6 +83,7 @@ class Course:
                     watch()
                     time.sleep(0.02)
             seconds = time.monotonic() - start
+            watch()
             errors.seek(0)
             if process.returncode:
                 raise ContestantError((errors.read().strip() or "no message").splitlines()[-1])
@@ -91,7 +92,7 @@ class Course:
 
 
 def open_course(path: str | None, folder: Path, *, quick: bool) -> tuple[Path, Dataset]:
-    """Return the data file of a race and its images: the built-in digits, or few ones of a quick race."""
+    """Return the data file of a race and its images, of which a quick race has few."""
     dataset = load_dataset(path)
     if path is not None and not quick:
         return Path(path), dataset
@@ -101,9 +102,10 @@ def open_course(path: str | None, folder: Path, *, quick: bool) -> tuple[Path, D
     return few, load_dataset(few)
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
+def describe(path: str | None, dataset: Dataset) -> dict[str, Any]:
     """Return what the times of a race depend on."""
-    return {"n": len(dataset.labels), "sha256": dataset.sha256, "cores": os.cpu_count()}
+    name = "digits" if path is None else Path(path).name
+    return {"data": name, "n": len(dataset.labels), "cores": os.cpu_count()}
 
 
 def contestant(script: str, *arguments: str) -> list[str]:
