@@ -1,10 +1,10 @@
-"""Race to a good candidate: this program's search and others over the same space, on the same two cores.
+"""Race to a good candidate: this program's search and others over one space, on the same two cores.
 
     python -m pip install ".[bench]"
     python tests/benchmarks/tuning.py MNIST.mat --seeds 0 1 2
 
-First layer of 100 to 600 units, second of 50 to 300, dropout of 0 to 0.3; three folds of the nine tenths
-that are not held out, five epochs of Adam at 0.001, batches of 512; twelve candidates:
+First layer of 100 to 600 units, second of 50 to 300, dropout of 0 to 0.3; three folds of nine tenths of
+the images, five epochs of Adam at 0.001, batches of 512; twelve candidates:
 
 random, halving
     ``mnistffn search`` as a command, by the recipe ``document`` without patience.
@@ -13,9 +13,9 @@ sklearn
 optuna
     Two processes with the ``MedianPruner``, which looks at every epoch of every fold.
 keras
-    Keras Tuner's ``Hyperband``, which knows no folds: it validates on one, and tries fifteen candidates.
+    Keras Tuner's ``Hyperband``, which knows no folds: it validates on one. It tries fifteen candidates.
 
-At any time a search has an incumbent: the best, by its own score, of the candidates that it has finished.
+At any time a search has an incumbent: the best, by its own score, of the candidates that are finished.
 The searches' own scores cannot be compared, and flatter what was chosen by them. So in the end every
 incumbent is cross-validated once more in one way, mnistffn's, with folds and weights that no search has
 seen. The best of all in a round is the goal, and the noise is the standard error of its mean over these
