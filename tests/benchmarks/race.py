@@ -11,7 +11,7 @@ a dropout of 0.2, scikit-learn's neither; ``best`` alone has layers of its own. 
 that of the split, which all share, and of what they draw. The others than mnistffn begin no further
 epoch after ``--seconds``.
 
-The curve is the accuracy on the tenth held out, after every epoch, against the seconds since the process
+The curve is the accuracy on the tenth held out, after every epoch, against seconds since the process
 began: imports, reading, training and validation inside. The clock of all stands still while that
 accuracy is measured. What follows the last epoch, which is saving and leaving, is added to every point,
 as though training had ended there.
