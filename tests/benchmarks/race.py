@@ -35,7 +35,16 @@ from typing import Any
 import commandline
 from commandline import write_table
 from matplotlib.figure import Figure
-from racing import Course, Record, contestant, describe, make_parser, open_course, run_rounds
+from racing import (
+    Course,
+    Record,
+    contestant,
+    describe,
+    finish_axes,
+    make_parser,
+    open_course,
+    run_rounds,
+)
 
 MARKS = (0.97, 0.98, 0.985, 0.99)
 RECIPES = {
@@ -137,28 +146,17 @@ def draw(rows: dict[str, list[dict[str, Any]]]) -> Figure:
     curves = {name: _take_median([row["points"] for row in own]) for name, own in rows.items()}
     lowest = min(1 - accuracy for curve in curves.values() for _, accuracy in curve)
     bottom, top = max(0.8 * lowest, 1e-3), 0.06
-    latest = max(curve[-1][0] for curve in curves.values())
-    heights = _part({name: min(1 - curve[-1][1], top) for name, curve in curves.items()}, 1.09)
-    axes.set(xscale="log", yscale="log", ylim=(top, bottom))
-    axes.set_xlim(0.9 * min(curve[0][0] for curve in curves.values()), 1.2 * latest)
+    axes.set(yscale="log", ylim=(top, bottom), xscale="log")
     for name, curve in curves.items():
-        seconds, errors = zip(*((seconds, max(1 - a, bottom)) for seconds, a in curve), strict=True)
-        colour = COLOURS[name]
-        axes.plot(seconds, errors, color=colour, lw=2.2 if name in RECIPES else 1.4)
-        to_label = [seconds[-1], 1.2 * latest], [errors[-1], heights[name]]
-        axes.plot(*to_label, ":", lw=0.8, color=colour)
-        place = {"transform": axes.get_yaxis_transform(), "va": "center"}
-        axes.text(1.01, heights[name], LABELS[name], color=colour, fontsize=10, **place)
+        seconds, errors = zip(*((seconds, 1 - accuracy) for seconds, accuracy in curve), strict=True)
+        axes.plot(seconds, errors, color=COLOURS[name], lw=2.2 if name in RECIPES else 1.4)
     for mark in MARKS:
         axes.axhline(1 - mark, color="0.8", lw=0.8, zorder=0)
     ticks = [tick for tick in (0.95, *MARKS, 0.995) if 1 - tick >= bottom]
     axes.set_yticks([1 - tick for tick in ticks], [f"{tick:g}" for tick in ticks])
-    ticks = [tick for tick in (5, 10, 20, 50, 100, 200, 500, 1000) if tick <= 1.2 * latest]
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.minorticks_off()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlabel("seconds since the process was started (logarithmic)")
     axes.set_ylabel("test accuracy (error logarithmic)")
+    ends = {name: (curve[-1][0], max(1 - curve[-1][1], bottom)) for name, curve in curves.items()}
+    finish_axes(axes, ends, LABELS, COLOURS)
     return figure
 
 
@@ -166,16 +164,6 @@ def _take_median(rounds: list[list[list[float]]]) -> list[tuple[float, float]]:
     """Return the median point of every epoch that all rounds have."""
     epochs = zip(*rounds, strict=False)
     return [tuple(median(values) for values in zip(*points, strict=True)) for points in epochs]
-
-
-def _part(heights: dict[str, float], factor: float) -> dict[str, float]:
-    """Move heights apart, so that each is at least ``factor`` times the one below."""
-    parted: dict[str, float] = {}
-    below = 0.0
-    for name, height in sorted(heights.items(), key=lambda item: item[1]):
-        below = max(height, factor * below)
-        parted[name] = below
-    return parted
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from scipy.io import savemat
 
 from mnistffn.data import Dataset, load_dataset
@@ -180,3 +181,33 @@ def run_rounds(
             continue
         record.add({"contestant": name, "seed": seed} | row)
         print(f"{name}, seed {seed}: {row['seconds']:.1f} s", file=sys.stderr, flush=True)
+
+
+def finish_axes(
+    axes: Axes, ends: dict[str, tuple[float, float]], labels: dict[str, str], colours: dict[str, str]
+) -> None:
+    """Mark the seconds, and write every curve's name at the right, level with its end where there is room.
+
+    Parameters
+    ----------
+    axes : Axes
+        With its limits; those of the seconds are set here.
+    ends, labels, colours : dict
+        By contestant: its curve's last point, its name and its colour.
+    """
+    latest = 1.2 * max(seconds for seconds, _ in ends.values())
+    axes.set_xscale("log")
+    axes.set_xlim(right=latest)
+    ticks = [tick for tick in (5, 10, 20, 50, 100, 200, 500, 1000) if tick <= latest]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("seconds since the process began (logarithmic)")
+    to_axes = axes.transScale + axes.transLimits
+    places = {name: to_axes.transform(end).clip(0, 1) for name, end in ends.items()}
+    level = -1.0
+    for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
+        level = max(y, level + 0.05)
+        style = {"color": colours[name], "transform": axes.transAxes}
+        axes.plot([x, 1], [y, level], ":", lw=0.8, clip_on=False, **style)
+        axes.text(1.01, level, labels[name], va="center", fontsize=10, **style)

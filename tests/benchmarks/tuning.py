@@ -39,7 +39,16 @@ import numpy as np
 from commandline import write_table
 from joblib import Parallel, delayed
 from matplotlib.figure import Figure
-from racing import Course, Record, contestant, describe, make_parser, open_course, run_rounds
+from racing import (
+    Course,
+    Record,
+    contestant,
+    describe,
+    finish_axes,
+    make_parser,
+    open_course,
+    run_rounds,
+)
 
 from mnistffn.data.split import split_dataset
 from mnistffn.run.journal import Journal
@@ -250,23 +259,18 @@ def draw(judged: Judged) -> Figure:
     """Draw how far the incumbents are below the best against seconds, a step for every new one."""
     figure = Figure((8, 5), dpi=200, layout="constrained")
     axes = figure.subplots()
-    latest = max(max(seconds) for seconds in judged.seconds.values())
+    ends = {}
     for name, own in judged.curves.items():
-        for place, (curve, end) in enumerate(zip(own.values(), judged.seconds[name], strict=True)):
-            times, below = zip(*curve, (end, curve[-1][1]), strict=True)
+        for curve, end in zip(own.values(), judged.seconds[name], strict=True):
+            ends[name] = end, curve[-1][1]
+            times, below = zip(*curve, ends[name], strict=True)
             style = {"color": COLOURS[name], "lw": 2 if name in OURS else 1.4}
-            axes.step(times, below, where="post", label=None if place else LABELS[name], **style)
-            axes.plot(end, below[-1], "o", ms=5, color=COLOURS[name])
+            axes.step(times, below, where="post", **style)
+            axes.plot(*ends[name], "o", ms=5, color=COLOURS[name])
     axes.axhspan(0, median(judged.noise.values()), color="0.9", zorder=0)
-    axes.set(xscale="log", xlabel="seconds since the process was started (logarithmic)")
-    axes.set_xlim(right=1.2 * latest)
-    ticks = [tick for tick in (5, 10, 20, 50, 100, 200, 500) if tick <= 1.2 * latest]
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.minorticks_off()
     axes.invert_yaxis()
-    axes.set_ylabel("incumbent's accuracy below the best (points)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
+    axes.set_ylabel("accuracy of the best so far, below the best of all (points)")
+    finish_axes(axes, ends, LABELS, COLOURS)
     return figure
 
 

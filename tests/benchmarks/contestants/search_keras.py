@@ -26,7 +26,11 @@ class Tuner(keras_tuner.Hyperband):
         """End the trial."""
         super().on_trial_end(trial)
         drawn = trial.hyperparameters.values
-        note_candidate((drawn["first"], drawn["second"]), drawn["dropout"], trial.score)
+        note_candidate(
+            (drawn["first"], drawn["second"]),
+            drawn["dropout"],
+            self.oracle.get_trial(trial.trial_id).score,
+        )
 
 
 def build_model(hp: keras_tuner.HyperParameters) -> keras.Model:
