@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -186,7 +187,7 @@ def run_rounds(
 def finish_axes(
     axes: Axes, ends: dict[str, tuple[float, float]], labels: dict[str, str], colours: dict[str, str]
 ) -> None:
-    """Mark the seconds, and write every curve's name at the right, level with its end where there is room.
+    """Mark the seconds, and write every curve's name at the right, as near its end as others let it.
 
     Parameters
     ----------
@@ -205,9 +206,9 @@ def finish_axes(
     axes.set_xlabel("seconds since the process began (logarithmic)")
     to_axes = axes.transScale + axes.transLimits
     places = {name: to_axes.transform(end).clip(0, 1) for name, end in ends.items()}
-    level = -1.0
-    for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
-        level = max(y, level + 0.05)
+    level = math.inf
+    for name, (x, y) in sorted(places.items(), key=lambda item: -item[1][1]):
+        level = min(y, level - 0.05)
         style = {"color": colours[name], "transform": axes.transAxes}
         axes.plot([x, 1], [y, level], ":", lw=0.8, clip_on=False, **style)
         axes.text(1.01, level, labels[name], va="center", fontsize=10, **style)
