@@ -44,6 +44,7 @@ from racing import (
     make_parser,
     open_course,
     run_rounds,
+    take_few,
 )
 
 MARKS = (0.97, 0.98, 0.985, 0.99)
@@ -177,7 +178,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="race-") as folder:
         path, dataset = open_course(options.data, Path(folder), quick=options.quick)
         record = Record(options.output, describe(options.data, dataset) | settings, fresh=options.fresh)
-        few = Course(*open_course(options.data, Path(folder), quick=True), 0, {"seconds": 0})
+        few = Course(*take_few(dataset, Path(folder)), 0, {"seconds": 0})
         run_rounds(
             record,
             [(name, seed) for seed in options.seeds for name in chosen],

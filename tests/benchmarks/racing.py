@@ -96,8 +96,11 @@ class Course:
 def open_course(path: str | None, folder: Path, *, quick: bool) -> tuple[Path, Dataset]:
     """Return the data file of a race and its images, of which a quick race has few."""
     dataset = load_dataset(path)
-    if path is not None and not quick:
-        return Path(path), dataset
+    return take_few(dataset, folder) if path is None or quick else (Path(path), dataset)
+
+
+def take_few(dataset: Dataset, folder: Path) -> tuple[Path, Dataset]:
+    """Write some images of a data set as a data file, and return both."""
     few = folder / "few.mat"
     flat, labels = dataset.flat[:FEW].astype(float), dataset.labels[:FEW, None].astype(float)
     savemat(few, {"input_images": flat, "output_labels": labels})

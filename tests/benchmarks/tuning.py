@@ -48,6 +48,7 @@ from racing import (
     make_parser,
     open_course,
     run_rounds,
+    take_few,
 )
 
 from mnistffn.data.split import split_dataset
@@ -283,7 +284,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="race-") as folder:
         path, dataset = open_course(options.data, Path(folder), quick=options.quick)
         record = Record(options.output, describe(options.data, dataset) | settings, fresh=options.fresh)
-        few = Course(*open_course(options.data, Path(folder), quick=True), 0, settings | {"trials": 1})
+        few = Course(*take_few(dataset, Path(folder)), 0, settings | {"trials": 1})
         run_rounds(
             record,
             [(name, seed) for seed in options.seeds for name in options.only or LABELS],
