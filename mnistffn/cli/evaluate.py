@@ -10,8 +10,7 @@ from mnistffn.errors import GateError
 from mnistffn.training.parameters import PARAMETERS, Norm
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.evaluation.findings import Findings
     from mnistffn.evaluation.metrics import Metrics
 
@@ -156,8 +155,8 @@ def read_strengths(text: str) -> tuple[float, ...]:
         raise typer.BadParameter(msg, param_hint="--attack") from error
 
 
-def _make_table(metrics: "Metrics") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(metrics: "Metrics") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = [
         [
@@ -167,4 +166,4 @@ def _make_table(metrics: "Metrics") -> "Table":
         ]
         for c in metrics.per_class
     ]
-    return make_table(["class", "precision", "recall", "F1", "images"], rows, "")
+    return make_table(["class", "precision", "recall", "F1", "images"], rows, n_kept=4)

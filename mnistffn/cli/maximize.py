@@ -9,8 +9,7 @@ import typer
 from mnistffn.cli import options as opt
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.inside.scorecard import Score
 
 ROWS = 20
@@ -120,8 +119,8 @@ def maximize(
         terminal.finish(stages, content)
 
 
-def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(layer: int, scores: "Sequence[Score]") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = [
         [
@@ -139,9 +138,10 @@ def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
     ]
     shown = "" if len(rows) == len(scores) else f", the first {ROWS} of {len(scores)}"
     columns = [
-        "unit", "value", "of best", "rank", "network", "neighbours", "unusual", "restarts", "shifted",
+        "unit", "activation", "of best real", "rank", "read as", "neighbours", "unusual", "starts agree",
+        "after a shift",
     ]  # fmt: skip
-    return make_table(columns, rows, f"layer {layer}{shown}")
+    return make_table(columns, rows, f"layer {layer}{shown}", n_kept=2)
 
 
 def _spell_problems(scores: "Sequence[Score]") -> list[str]:

@@ -188,9 +188,7 @@ def search(
             terminal.finish([], {"forecast": asdict(forecast)}, "search")
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
-        caption, table = make_search_table(result, terminal.out.width)
-        terminal.show(caption)
-        terminal.show(table)
+        terminal.show(make_search_table(result))
         terminal.show("\n".join(describe_result(result)))
         candidates = [asdict(candidate) for candidate in result.candidates]
         told = list_findings(result) | {"candidates": candidates, "failures": result.failures}

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from mnistffn.cli.bar import Bar, Pace
 from mnistffn.cli.options import DEFAULT_RUN_DIR
+from mnistffn.cli.table import FittedTable
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
 
@@ -93,7 +94,7 @@ class Terminal(Progress):
                 left = "" if done == total else f"; {self.pace} left"
                 self.note(f"{done}/{total} {message}{left}")
 
-    def show(self, content: str | Table) -> None:
+    def show(self, content: str | FittedTable) -> None:
         """Print a result to stdout, unless ``--json`` asks for something else."""
         self._stop_bar()
         if not self.json_output:
@@ -142,19 +143,3 @@ class Terminal(Progress):
 
     def _show_warning(self, message: Warning | str, *_: Any, **__: Any) -> None:
         self.note(f"warning: {' '.join(str(message).split())}")
-
-
-def make_table(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    title: str | None = None,
-    *,
-    n_left: int = 0,
-) -> Table:
-    """Return a table with numbers to the right, and the first ``n_left`` columns to the left."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for place, column in enumerate(columns):
-        table.add_column(column, justify="left" if place < n_left else "right")
-    for row in rows:
-        table.add_row(*row)
-    return table
