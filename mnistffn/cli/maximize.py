@@ -138,8 +138,8 @@ def _make_table(layer: int, scores: "Sequence[Score]") -> "FittedTable":
     ]
     shown = "" if len(rows) == len(scores) else f", the first {ROWS} of {len(scores)}"
     columns = [
-        "unit", "activation", "of best real", "rank", "read as", "neighbours", "unusual", "starts agree",
-        "after a shift",
+        "unit", "activation", "of best real", "rank", "read as", "neighbours", "unusual",
+        "starts agree", "after a shift",
     ]  # fmt: skip
     return make_table(columns, rows, f"layer {layer}{shown}", n_kept=2)
 
