@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.values import read_run_dir
 
 if TYPE_CHECKING:
     from mnistffn.cli.table import FittedTable
@@ -32,7 +33,7 @@ def compare(
         typer.Argument(
             metavar="RUN",
             help="Run directories with a model, from 2 to 10 of them.",
-            parser=opt.read_run_dir,
+            parser=read_run_dir,
             show_default=False,
         ),
     ],
@@ -51,7 +52,7 @@ def compare(
             "-o",
             metavar="<path>",
             help="Folder for the comparison.",
-            parser=opt.read_run_dir,
+            parser=read_run_dir,
         ),
     ] = DEFAULT_OUTPUT,
     json_output: opt.JsonOption = False,

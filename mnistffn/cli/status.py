@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.values import read_run_dir
 
 if TYPE_CHECKING:
     from mnistffn.cli.table import FittedTable
@@ -75,7 +76,7 @@ def show_pipeline() -> None:
     from mnistffn.run.status import read_status
 
     run_dir = os.environ.get("MNISTFFN_RUN_DIR") or opt.DEFAULT_RUN_DIR
-    terminal = Terminal(opt.read_run_dir(run_dir), json_output=False, quiet=False, no_color=False)
+    terminal = Terminal(read_run_dir(run_dir), json_output=False, quiet=False, no_color=False)
     for name, what in PIPELINE.items():
         terminal.show_entry(name, what)
     terminal.show("")

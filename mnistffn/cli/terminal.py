@@ -19,6 +19,7 @@ from rich.text import Text
 from mnistffn.cli.bar import Bar, Pace
 from mnistffn.cli.options import DEFAULT_RUN_DIR
 from mnistffn.cli.table import FittedTable
+from mnistffn.cli.wrap import TOGETHER, wrap
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
 
@@ -79,7 +80,8 @@ class Terminal(Progress):
         """Print a message unless ``--quiet``; a warning in any case."""
         if not self.quiet or message.startswith("warning:"):
             style = "yellow" if message.startswith("warning:") else None
-            self.err.print(message, markup=False, style=style, soft_wrap=not self.err.is_terminal)
+            text = wrap(message, self.err.width if self.err.is_terminal else None)
+            self.err.print(text, markup=False, style=style, soft_wrap=True)
 
     def step(self, done: int, total: int, message: str = "", trend: Sequence[float] = ()) -> None:
         """Move the bar, or print a line from time to time, if there is something to say."""
@@ -98,8 +100,10 @@ class Terminal(Progress):
         """Print a result to stdout, unless ``--json`` asks for something else."""
         self._stop_bar()
         if not self.json_output:
-            wrap = self.out.is_terminal or not isinstance(content, str)
-            self.out.print(content, soft_wrap=not wrap)
+            if isinstance(content, str):
+                width = self.out.width if self.out.is_terminal else None
+                content = "\n".join(wrap(line, width) for line in content.split("\n"))
+            self.out.print(content, soft_wrap=isinstance(content, str))
 
     def show_entry(self, name: str, what: str) -> None:
         """Print a line of a list of names and what they stand for; a long one is indented."""
@@ -134,7 +138,7 @@ class Terminal(Progress):
         where = (
             "" if self.run.path == DEFAULT_RUN_DIR else f" --run-dir {shlex.quote(str(self.run.path))}"
         )
-        return f"mnistffn {command}{where}"
+        return f"mnistffn {command}{where}".replace(" ", TOGETHER)
 
     def _stop_bar(self) -> None:
         if self.bar is not None:

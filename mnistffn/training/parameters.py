@@ -23,7 +23,8 @@ Precision = Literal["float32", "tf32", "bf16"]
 
 WIDEST = 100_000
 LARGEST_STRENGTH: Mapping[Norm, float] = {"linf": 1.0, "l2": 1000.0}
-NETWORK, OPTIMIZATION, IMAGES = "Network", "Optimization", "Modified images"
+NETWORK, EPOCHS, OPTIMIZATION = "Network", "Epochs", "Optimization"
+IMAGES = "Modified images"
 
 
 @dataclass(frozen=True)
@@ -150,15 +151,15 @@ _ROWS = [
     ),
     Parameter(
         "max_epochs", 20, lambda v: _is_whole(v, 1), "a whole number, at least 1",
-        "Epochs at the most.", OPTIMIZATION, tunable=False, option="--epochs",
+        "Epochs at the most.", EPOCHS, tunable=False, option="--epochs",
     ),
     Parameter(
         "patience", 0, lambda v: _is_whole(v, 0), "a whole number, 0 or more",
-        "Epochs without a lower validation loss that end it; 0: never.", OPTIMIZATION, tunable=False,
+        "Epochs without a lower validation loss that end it; 0: never.", EPOCHS, tunable=False,
     ),
     Parameter(
         "min_delta", 0.0, lambda v: 0 <= v < math.inf, "0 or more",
-        "What the loss must fall by for patience to see it.", OPTIMIZATION, tunable=False,
+        "What the loss must fall by for patience to see it.", EPOCHS, tunable=False,
     ),
     Parameter(
         "class_weight", None, _is_class_weight, "balanced, or in Python a weight for every class",
@@ -168,12 +169,12 @@ _ROWS = [
     # images are enough to measure on, and the others better trained on.
     Parameter(
         "validation_fraction", 0.1, _is_part, "in [0, 1)",
-        "Part of the training images that only measures progress; 0: none.", OPTIMIZATION,
+        "Part of the training images that measures progress; 0: none.", EPOCHS,
         recipe_default=0.05, tunable=False,
     ),
     Parameter(
         "adversarial", 0.0, lambda v: v >= 0, "0 or more",  # check_parameters knows the upper bound
-        "Train on adversarial images that differ by EPS; 0: not.", IMAGES, metavar="EPS",
+        "Train on adversarial images that differ by EPS; 0: do not.", IMAGES, metavar="EPS",
     ),
     Parameter(
         "adversarial_norm", "linf", *_one_of(Norm),
