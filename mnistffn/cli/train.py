@@ -83,8 +83,8 @@ def train(
 ) -> None:
     """Train the network on the whole training part.
 
-    Parameters that are not given come from the recipe. What a search by the same recipe has found
-    goes before it, and the sizes of the layers in any case.
+    Parameters that are not given come from the recipe. What a search by
+    the same recipe has found goes before it, sizes of layers in any case.
     """
     if show_recipe:
         print_recipes(recipe, as_json=json_output)
