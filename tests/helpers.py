@@ -78,5 +78,5 @@ class Recorder(Progress):
     def note(self, message: str) -> None:
         self.notes.append(message)
 
-    def step(self, done: int, total: int, message: str, trend: Sequence[float] = ()) -> None:
+    def step(self, done: int, total: int, message: str = "", trend: Sequence[float] = ()) -> None:
         self.steps.append((done, total))

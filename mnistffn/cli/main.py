@@ -7,6 +7,7 @@ import codecs
 import gc
 import io
 import os
+import shutil
 import sys
 import traceback
 import unicodedata
@@ -30,6 +31,7 @@ from mnistffn.cli import (
     train,
 )
 from mnistffn.cli.signals import Stopped, end
+from mnistffn.cli.wrap import wrap
 from mnistffn.errors import MnistffnError
 
 PLAIN = {"±": "+-", "–": "-", "—": "-", "−": "-", "→": "->", "×": "x", "…": "...", "’": "'"}  # noqa: RUF001
@@ -84,8 +86,9 @@ def _spell_in_ascii(error: UnicodeError) -> tuple[str, int]:
 def _report(message: str, code: int) -> int:
     if os.environ.get("MNISTFFN_DEBUG"):
         traceback.print_exc()
-    line = " ".join(message.split())
-    sys.stderr.write(f"error: {line}\n")
+    line = f"error: {' '.join(message.split())}"
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    sys.stderr.write(f"{wrap(line, width)}\n")
     return code
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.values import read_run_dir
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.cli.terminal import Terminal
     from mnistffn.run.status import RunStatus
 
@@ -76,7 +76,7 @@ def show_pipeline() -> None:
     from mnistffn.run.status import read_status
 
     run_dir = os.environ.get("MNISTFFN_RUN_DIR") or opt.DEFAULT_RUN_DIR
-    terminal = Terminal(opt.read_run_dir(run_dir), json_output=False, quiet=False, no_color=False)
+    terminal = Terminal(read_run_dir(run_dir), json_output=False, quiet=False, no_color=False)
     for name, what in PIPELINE.items():
         terminal.show_entry(name, what)
     terminal.show("")
@@ -100,8 +100,8 @@ def show_status(terminal: "Terminal", found: "RunStatus") -> None:
         terminal.show_entry("at work", found.at_work)
 
 
-def _make_table(found: "RunStatus") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(found: "RunStatus") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = []
     for stage in found.stages:
@@ -111,7 +111,7 @@ def _make_table(found: "RunStatus") -> "Table":
     columns = ["command", "done (UTC)", "files", "why"]
     if not any(stage.stale for stage in found.stages):
         columns, rows = columns[:3], [row[:3] for row in rows]
-    return make_table(columns, rows, n_left=4)
+    return make_table(columns, rows, n_kept=len(columns), n_left=4)
 
 
 def _spell(value: Any) -> str:

@@ -27,6 +27,9 @@ def train(
     data: opt.DataArgument = None,
     recipe: opt.RecipeOption = None,
     show_recipe: opt.ShowRecipeOption = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget a training that was stopped, and start over.")
+    ] = False,
     hidden: Annotated[str | None, opt.parameter("hidden")] = None,
     dropout: Annotated[float | None, opt.parameter("dropout")] = None,
     input_dropout: Annotated[float | None, opt.parameter("input_dropout")] = None,
@@ -53,16 +56,16 @@ def train(
     shift: Annotated[float | None, opt.parameter("shift")] = None,
     elastic: Annotated[float | None, opt.parameter("elastic")] = None,
     elastic_width: Annotated[float | None, opt.parameter("elastic_width")] = None,
-    precision: opt.PrecisionOption = "float32",
     device: opt.DeviceOption = "cpu",
+    precision: opt.PrecisionOption = "float32",
     threads: Annotated[
-        int | None, typer.Option(help="Threads of torch.", show_default="one a free core")
+        int | None,
+        typer.Option(
+            help="Threads of torch.", show_default="one a free core", rich_help_panel=opt.COMPUTING
+        ),
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over, and forget a training that was stopped.")
-    ] = False,
-    seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
+    seed: opt.SeedOption = None,
     groups: opt.GroupsOption = None,
     resplit: opt.ResplitOption = False,
     unique: opt.UniqueOption = False,
@@ -80,8 +83,8 @@ def train(
 ) -> None:
     """Train the network on the whole training part.
 
-    Parameters that are not given come from the recipe; those that were searched by the same recipe from
-    params.json, and the sizes of the layers in any case.
+    Parameters that are not given come from the recipe. What a search by
+    the same recipe has found goes before it, sizes of layers in any case.
     """
     if show_recipe:
         print_recipes(recipe, as_json=json_output)

@@ -55,12 +55,12 @@ def _summarise_accuracy(candidate: Candidate) -> dict[str, Any]:
 def describe_winner(result: SearchResult) -> list[str]:
     """Return lines on the best candidate, on the smallest that is as good, and on how sure that is."""
     findings, best = result.findings, result.best
-    counts = f"{findings.n_parameters[0]:,} parameters"
-    images = "" if best.n_images is None else f", trained on {best.n_images:,} images"
+    images = "" if best.n_images is None else f" trained on {best.n_images:,} images"
     found = findings.accuracy
     lines = [
-        f"best: {spell_parameters(best)} ({counts}{images}): accuracy {found.mean:.4f}, "
-        f"95% interval {found.low:.4f} to {found.high:.4f} over {len(best.accuracies)} folds"
+        f"best: {spell_parameters(best)}",
+        f"accuracy {found.mean:.4f}, 95% interval {found.low:.4f} to {found.high:.4f} over "
+        f"{len(best.accuracies)} folds, {findings.n_parameters[0]:,} parameters{images}",
     ]
     if findings.n_compared == 1:
         return [*lines, "it was compared with no other candidate"]

@@ -16,8 +16,8 @@ import typer
 from helpers import call, invoke, takes_long
 
 from mnistffn import __version__
-from mnistffn.cli import options as opt
 from mnistffn.cli.evaluate import read_strengths
+from mnistffn.cli.values import read_strength
 from mnistffn.run.directory import RunDirectory
 from mnistffn.training.recipes import RECIPES
 
@@ -245,7 +245,7 @@ def test_bad_data_give_one_line_and_code_4(
         (("train", "--hidden", "0"), 2, "hidden=(0,) must be"),
         (("train", "--hidden", "5", "--dropout", "1"), 2, "dropout=1.0 must be"),
         (("train", "--hidden", "5", "--test-size", "2"), 2, "test_size=2.0 must be"),
-        (("train", "--hidden", "5", "--seed", "-1"), 2, "should be greater than or equal to 0"),
+        (("train", "--hidden", "5", "--seed", "-1"), 2, "no seed: give a whole number"),
         (("search", "--hidden", "9", "3"), 2, "hidden=9 to 3"),
         (("search", "--layers", "3", "1"), 2, "n_layers=3 to 1"),
         (("search", "--layers", "two"), 2, "'two' is no number of layers such as 2"),
@@ -288,7 +288,7 @@ def test_bad_data_give_one_line_and_code_4(
         (("evaluate", "--attack", "x"), 2, "'x' is no list of strengths such as 0.05,8/255"),
         (("evaluate", "--attack", "0.1,2"), 2, "attack=0.1,2.0 must be above 0 and at most 1.0"),
         (("evaluate", "--attack", "0.1", "--restarts", "0"), 2, "n_restarts=0"),
-        (("evaluate", "--fail-under", "2"), 2, "should be less than or equal to 1"),
+        (("evaluate", "--fail-under", "2"), 2, "is no accuracy from 0 to 1"),
         (("fields", "-r", ""), 2, "the run directory has no name"),
         (("unknown",), 2, "No such command 'unknown'"),
         (("fields", "--unknown"), 2, "No such option"),
@@ -541,7 +541,7 @@ def test_fields_prints_a_table_of_the_units_asked_for_in_order(trained_run: Path
     result = invoke("fields", "-r", trained_run, "--layer", 2, "--sort", "on", "--top", 4)
     assert result.exit_code == 0, result.output
     title, header, *rows = result.stdout.splitlines()
-    assert title.startswith("layer 2; effect: nats; lost: points of accuracy; fields: R²")
+    assert title.startswith("layer 2; effect: nats; accuracy lost: points; fields: R²")
     assert header.split()[-4:] == ["filter", "gradient", "average", "pattern"]
     shares = [float(re.search(r"(\d+\.\d)%", row)[1]) for row in rows]
     assert len(shares) == 4
@@ -601,11 +601,11 @@ def test_an_ascii_terminal_gets_something_readable(trained_run: Path) -> None:
 
 
 def test_a_strength_may_be_a_fraction() -> None:
-    assert opt.read_strength("8/255") == 8 / 255
+    assert read_strength("8/255") == 8 / 255
     assert read_strengths("0.05,16/255") == (0.05, 16 / 255)
     for wrong in ("8/0", "/", "x", "1/2/3"):
         with pytest.raises(typer.BadParameter, match="no strength such as"):
-            opt.read_strength(wrong)
+            read_strength(wrong)
 
 
 def test_help_in_the_log_of_a_github_action_is_plain() -> None:
