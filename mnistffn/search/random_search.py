@@ -44,6 +44,7 @@ def random_search(
     on_fit: Callable[[int, Fit, Outcome | FitError], None] = lambda done, fit, result: None,
     journal: Journal | None = None,
     note: Callable[[str], None] = lambda line: None,
+    candidates: Sequence[Mapping[str, Any]] | None = None,
 ) -> SearchResult:
     """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
 
@@ -70,6 +71,8 @@ def random_search(
         Has been opened, and keeps every finished fit; the images are put beside it meanwhile.
     note : callable
         Gets a line about the cluster, where there is one.
+    candidates : sequence of mapping, or None
+        What :func:`~mnistffn.search.space.draw_candidates` has drawn; None to draw them here.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def random_search(
         Every fit failed, or time ran out before one candidate was finished.
     """
     classifier = make_classifier(y, space, options, image_shape)
-    drawn = draw_candidates(space, options.n_trials, options.seed or 0)
+    drawn = candidates or draw_candidates(space, options.n_trials, options.seed or 0)
     options = replace(options, n_trials=len(drawn))
     fixed = dict(Fit.of(classifier, 0).parameters)
     tried = [fixed | {name: plain(value) for name, value in own.items()} for own in drawn]
@@ -101,8 +104,8 @@ def random_search(
         with parallel_config("threading"):  # each of which waits for a process
             results = search.fit(data.folds[:, None], y).cv_results_
     searched = list(space.distributions())
-    candidates = _candidates(results, fits, drawn, options.n_folds)
-    if not candidates:
+    tested = _candidates(results, fits, drawn, options.n_folds)
+    if not tested:
         if fits.failures:
             msg = f"no candidate was finished: {describe_failure(*fits.failures[0], searched)}"
             raise MnistffnError(msg)
@@ -111,11 +114,11 @@ def random_search(
     recipe, fixed = get_recipe(options.recipe), classifier.get_params(deep=False)
     differs = [name for name in TUNABLE if fixed[name] != recipe[name]]
     return SearchResult(
-        candidates,
-        options.n_trials - len({json.dumps(candidate.parameters) for candidate in candidates}),
+        tested,
+        options.n_trials - len({json.dumps(candidate.parameters) for candidate in tested}),
         options.recipe,
         {name: fixed[name] for name in differs if name not in searched},
-        analyse(candidates, space.distributions(), X.shape[1], len(np.unique(y))),
+        analyse(tested, space.distributions(), X.shape[1], len(np.unique(y))),
         [describe_failure(*failure, searched) for failure in fits.failures],
         options.select,
     )

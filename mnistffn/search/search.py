@@ -48,7 +48,8 @@ def run_search(
 
     run_data = open_run_data(run, data, options.seed, progress)
     seed = run_data.resolve_seed(options.seed)
-    n_different = len(draw_candidates(space, options.n_trials, seed))
+    candidates = draw_candidates(space, options.n_trials, seed)
+    n_different = len(candidates)
     if n_different < options.n_trials:
         progress.note(f"there are {n_different} different candidates, not {options.n_trials}")
     options = replace(options, seed=seed, n_trials=n_different)
@@ -67,7 +68,9 @@ def run_search(
         if kept := journal.open(settings, fresh=fresh):
             progress.note(f"{kept} fits are there already, in {folder}")
         standing = Standing(progress, n_fits, options.n_folds, kept)
-        result = random_search(X, y, space, options, shape, standing, journal, progress.note)
+        result = random_search(
+            X, y, space, options, shape, standing, journal, progress.note, candidates
+        )
         if result.n_unfinished and options.time_limit:
             done = options.n_trials - result.n_unfinished
             progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")
