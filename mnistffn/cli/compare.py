@@ -8,6 +8,7 @@ import typer
 
 from mnistffn.cli import options as opt
 from mnistffn.cli.values import read_run_dir
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.cli.table import FittedTable
@@ -84,7 +85,7 @@ def compare(
 def _describe(content: Mapping[str, Any]) -> "Iterator[tuple[str, FittedTable]]":
     """Yield the tables of a comparison, each with a line that goes before it."""
     attack, differing = content["attack"], content["settings_that_differ"]
-    text = f"all were tested on the same {content['n']:,} images"
+    text = f"all were tested on the same {count(content['n'], 'image')}"
     if attack:
         text += f"; under {attack['strength']:g}: attacked so (PGD, {attack['norm']})"
     yield text, _make_table(content)

@@ -10,6 +10,7 @@ from mnistffn.cli import options as opt
 from mnistffn.cli.values import read_seed, read_strength
 from mnistffn.errors import GateError
 from mnistffn.training.parameters import PARAMETERS, Norm
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.cli.table import FittedTable
@@ -48,27 +49,34 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    attack: Annotated[
+    strengths: Annotated[
         str | None,
         typer.Option(
+            "--attack",
             metavar="EPS",
             help="Attack the images too (PGD, 20 steps), with strengths as in 0.05,8/255.",
             rich_help_panel=ATTACK,
             show_default=False,
         ),
     ] = None,
-    attack_norm: Annotated[
+    norm: Annotated[
         Norm | None,
         typer.Option(
+            "--attack-norm",
             metavar=PARAMETERS["adversarial_norm"].metavar,
             help=PARAMETERS["adversarial_norm"].help,
             show_default="linf",
             rich_help_panel=ATTACK,
         ),
     ] = None,
-    restarts: Annotated[
+    n_restarts: Annotated[
         int | None,
-        typer.Option(help="Random starts of every attack.", show_default="1", rich_help_panel=ATTACK),
+        typer.Option(
+            "--restarts",
+            help="Random starts of every attack.",
+            show_default="1",
+            rich_help_panel=ATTACK,
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -98,17 +106,17 @@ def evaluate(
     """
     from mnistffn.cli.terminal import Terminal
 
-    given: dict[str, Any] = {"norm": attack_norm, "n_restarts": restarts, "seed": seed}
+    given: dict[str, Any] = {"norm": norm, "n_restarts": n_restarts, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
-    if given and attack is None:
+    if given and strengths is None:
         msg = "--attack-norm, --restarts and --seed are of use with --attack only"
         raise typer.BadParameter(msg)
-    strengths = None if attack is None else read_strengths(attack)
+    tried = None if strengths is None else read_strengths(strengths)
     with Terminal.of(context) as terminal:
         from mnistffn.evaluation.evaluate import run_evaluate
         from mnistffn.evaluation.robustness import AttackOptions
 
-        attacks = None if strengths is None else AttackOptions(strengths, **given)
+        attacks = None if tried is None else AttackOptions(tried, **given)
         result = run_evaluate(terminal.run, opt.take_data(context), terminal, attacks)
         terminal.show(_describe(result.findings))
         terminal.show(_make_table(result.metrics))
@@ -125,7 +133,7 @@ def _describe(found: "Findings") -> str:
     low, high = metrics.interval
     lines = [
         f"accuracy {metrics.accuracy:.4f}, 95% interval {low:.4f} to {high:.4f}, "
-        f"{metrics.errors:,} errors in {metrics.n:,} images",
+        f"{count(metrics.errors, 'error')} in {count(metrics.n, 'image')}",
         f"balanced accuracy {metrics.balanced_accuracy:.4f}, macro F1 {metrics.macro_f1:.4f}, "
         f"top-2 accuracy {metrics.top2_accuracy:.4f}",
         *_describe_confidence(found),

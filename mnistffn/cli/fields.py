@@ -34,9 +34,10 @@ def fields(
     data: opt.OwnDataArgument = None,
     layer: opt.LayerOption = None,
     units: opt.UnitsOption = None,
-    kind: Annotated[
+    kinds: Annotated[
         list[str] | None,
         typer.Option(
+            "--kind",
             help=f"What to draw: {', '.join(KINDS[:-1])} or {KINDS[-1]}. Repeatable.",
             show_default="all",
         ),
@@ -68,7 +69,7 @@ def fields(
     """
     from mnistffn.cli.terminal import Terminal
 
-    chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kind or KINDS)), sort, top)
+    chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kinds or KINDS)), sort, top)
     with Terminal.of(context) as terminal:
         from mnistffn.inside.fields import run_fields, summarise
 

@@ -14,7 +14,7 @@ import unicodedata
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from mnistffn.cli import (
     compare,
@@ -30,6 +30,7 @@ from mnistffn.cli import (
     status,
     train,
 )
+from mnistffn.cli.command import Command
 from mnistffn.cli.signals import Stopped, end
 from mnistffn.cli.wrap import wrap
 from mnistffn.errors import MnistffnError
@@ -136,3 +137,7 @@ compare.register(app)
 export.register(app)
 report.register(app)
 status.register(app)
+
+for registered in app.registered_commands:
+    if registered.cls is TyperCommand:
+        registered.cls = Command

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mnistffn import wording
 from mnistffn.cli.values import (
     read_run_dir,
     read_seed,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Polarity = Literal["auto", "bright", "dark"]
 LabelsMean = Literal["auto", "as-is", "ten-is-zero", "digit-plus-one", "last-is-zero"]
 
-DEFAULT_RUN_DIR = Path("run")
+DEFAULT_RUN_DIR = wording.DEFAULT_RUN_DIR
 # Panels of the helps that several commands have
 SPLIT, DATA = "Which images", "How the data file is read"
 COMPUTING, COMMON = "Computing", "Run directory and output"
@@ -44,7 +45,7 @@ RunDirOption = Annotated[
     typer.Option(
         "--run-dir",
         "-r",
-        envvar="MNISTFFN_RUN_DIR",
+        envvar=wording.RUN_DIR_VARIABLE,
         help="Folder that the commands share.",
         rich_help_panel=COMMON,
         parser=read_run_dir,

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.command import Command, repeat_command
 from mnistffn.search.options import Select, Strategy
 from mnistffn.training.parameters import PARAMETERS
 from mnistffn.training.recipes import (
@@ -18,6 +18,7 @@ from mnistffn.training.recipes import (
     RECIPES,
     get_dropout_bounds,
 )
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.search.forecast import Forecast
@@ -34,23 +35,23 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples, cls=_SearchCommand)(search)
 
 
-class _SearchCommand(TyperCommand):
+class _SearchCommand(Command):
     """Takes ``--layers 1 3`` as well as ``--layers 3``, which click does not know how to."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Join two numbers behind ``--layers``."""
         for place in [n for n, arg in enumerate(args[:-2]) if arg == "--layers"]:
             if args[place + 1].isdecimal() and args[place + 2].isdecimal():
-                args = [*args[: place + 1], ":".join(args[place + 1 : place + 3]), *args[place + 3 :]]
+                args = [*args[: place + 1], " ".join(args[place + 1 : place + 3]), *args[place + 3 :]]
                 break
         return super().parse_args(ctx, args)
 
 
 def read_layers(text: str) -> tuple[int, int]:
-    """Return the bounds of the number of layers from text such as ``2`` or ``1:3``."""
-    fewest, _, most = text.partition(":")
+    """Return the bounds of the number of layers from text such as ``2`` or ``1 3``."""
     try:
-        return int(fewest), int(most or fewest)
+        fewest, most = (2 * text.split())[:2] if len(text.split()) == 1 else text.split()
+        return int(fewest), int(most)
     except ValueError:
         msg = f"{text!r} is no number of layers such as 2, and no bounds such as 1 3"
         raise typer.BadParameter(msg, param_hint="--layers") from None
@@ -64,7 +65,7 @@ def _spell_dropout_bounds() -> str:
 def search(
     context: typer.Context,
     data: opt.DataArgument = None,
-    trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
+    n_trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
     hidden: Annotated[
         tuple[int, int],
         typer.Option(
@@ -73,8 +74,8 @@ def search(
             show_default="100 600",
         ),
     ] = (100, 600),
-    layers: Annotated[
-        str, typer.Option(metavar="N [N]", help="Hidden layers; two numbers are bounds.")
+    n_layers: Annotated[
+        str, typer.Option("--layers", metavar="N [N]", help="Hidden layers; two numbers are bounds.")
     ] = "2",
     dropout: Annotated[
         tuple[float, float] | None,
@@ -98,12 +99,13 @@ def search(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many fits, how long, how much memory.")
     ] = False,
-    folds: Annotated[
+    n_folds: Annotated[
         int,
         typer.Option("--folds", "-k", help="Of the cross-validation.", rich_help_panel=FITS),
     ] = 3,
-    epochs: Annotated[
-        int, typer.Option(help="Epochs of one fit at the most.", rich_help_panel=FITS)
+    max_epochs: Annotated[
+        int,
+        typer.Option("--epochs", help="Epochs of one fit at the most.", rich_help_panel=FITS),
     ] = 5,
     patience: Annotated[
         int | None,
@@ -155,7 +157,7 @@ def search(
             "--fresh", help="Forget a search that was stopped, and start over.", rich_help_panel=CHOICE
         ),
     ] = False,
-    jobs: Annotated[
+    n_jobs: Annotated[
         int | None,
         typer.Option(
             "--jobs",
@@ -212,17 +214,18 @@ def search(
         from mnistffn.search.search import run_search
         from mnistffn.search.space import SearchSpace
 
-        space = SearchSpace(hidden, read_layers(layers), bounds, further)
+        space = SearchSpace(hidden, read_layers(n_layers), bounds, further)
         chosen = SearchOptions(
-            trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
-            given, precision, device, jobs, seed, select, scheduler,
+            n_trials, n_folds, max_epochs, recipe, strategy,
+            None if time_limit is None else 60 * time_limit,
+            given, precision, device, n_jobs, seed, select, scheduler,
         )  # fmt: skip
         if dry_run:
             from mnistffn.search.forecast import forecast_search
 
             forecast = forecast_search(terminal.run, where, space, chosen, terminal, start)
             terminal.show(_describe(forecast, chosen.max_epochs))
-            terminal.finish([], {"forecast": asdict(forecast)}, "search")
+            terminal.finish([], {"forecast": asdict(forecast)}, repeat_command(context, "--dry-run"))
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
         terminal.show(make_search_table(result))
@@ -236,8 +239,9 @@ def search(
 def _describe(forecast: "Forecast", epochs: int) -> str:
     low, high = forecast.n_parameters
     minutes, seconds = divmod(round(forecast.seconds), 60)
+    fits = f"{count(forecast.n_fits, 'fit')} of {count(epochs, 'epoch')} at the most"
     return (
-        f"{forecast.n_fits} fits of {epochs} epochs at the most, {forecast.n_jobs} at a time, "
+        f"{fits}, {forecast.n_jobs} at a time, "
         f"of networks with {low:,} to {high:,} parameters: "
         f"about {minutes} min {seconds:02d} s and {forecast.memory / 1e9:.1f} GB"
     )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from mnistffn.cli.table import FittedTable
 from mnistffn.search.report import spell_name, spell_value
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.search.result import SearchResult
@@ -30,7 +31,7 @@ def make_search_table(result: "SearchResult") -> FittedTable:
     columns["seconds"] = [f"{c.seconds:.1f}" for c in shown]
     what = "candidates" if n_rounds == 1 else f"results of {n_rounds} rounds, the last round first"
     title = f"best {len(shown)} of {len(result.candidates)} {what}"
-    title += f" (mean ± standard deviation over {len(result.best.accuracies)} folds)"
+    title += f" (mean ± standard deviation over {count(len(result.best.accuracies), 'fold')})"
     if result.findings.n_within > 1:
         title += "; 1=: within one standard error of the best, so that their order may be chance"
     return FittedTable(columns, title, n_kept, file="search.csv")

@@ -7,6 +7,7 @@ import typer
 
 from mnistffn.cli import options as opt
 from mnistffn.cli.values import read_run_dir
+from mnistffn.wording import DEFAULT_RUN_DIR, RUN_DIR_VARIABLE
 
 if TYPE_CHECKING:
     from mnistffn.cli.table import FittedTable
@@ -75,7 +76,7 @@ def show_pipeline() -> None:
     from mnistffn.cli.terminal import Terminal
     from mnistffn.run.status import read_status
 
-    run_dir = os.environ.get("MNISTFFN_RUN_DIR") or opt.DEFAULT_RUN_DIR
+    run_dir = os.environ.get(RUN_DIR_VARIABLE) or DEFAULT_RUN_DIR
     terminal = Terminal(read_run_dir(run_dir), json_output=False, quiet=False, no_color=False)
     for name, what in PIPELINE.items():
         terminal.show_entry(name, what)
@@ -107,8 +108,8 @@ def _make_table(found: "RunStatus") -> "FittedTable":
     for stage in found.stages:
         state = "out of date" if stage.stale else "as written"
         state = f"{len(stage.damaged)} changed or gone" if stage.damaged else state
-        rows.append([stage.command, f"{stage.ended[:16].replace('T', ' ')}", state, stage.stale or ""])
-    columns = ["command", "done (UTC)", "files", "why"]
+        rows.append([stage.name, f"{stage.ended[:16].replace('T', ' ')}", state, stage.stale or ""])
+    columns = ["stage", "done (UTC)", "files", "why"]
     if not any(stage.stale for stage in found.stages):
         columns, rows = columns[:3], [row[:3] for row in rows]
     return make_table(columns, rows, n_kept=len(columns), n_left=4)

@@ -1,7 +1,6 @@
 """What the commands print: results to stdout, progress and messages to stderr."""
 
 import json
-import shlex
 import sys
 import time
 import warnings
@@ -17,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mnistffn.cli.bar import Bar, Pace
-from mnistffn.cli.options import DEFAULT_RUN_DIR
+from mnistffn.cli.command import repeat_command
 from mnistffn.cli.table import FittedTable
 from mnistffn.cli.wrap import TOGETHER, wrap
 from mnistffn.progress import Progress
@@ -58,7 +57,9 @@ class Terminal(Progress):
         """Return the terminal that a command's shared options ask for."""
         given = context.params
         flags = {name: given[name] for name in ("json_output", "quiet", "no_color")}
-        return cls(given["run_dir"], **flags)
+        terminal = cls(given["run_dir"], **flags)
+        terminal.run.command = repeat_command(context, "--fresh")
+        return terminal
 
     def __enter__(self) -> Self:
         with ExitStack() as entered:
@@ -130,15 +131,10 @@ class Terminal(Progress):
         if files:
             self.note(f"wrote {', '.join(files)}")
         if stale := self.run.stale_commands():
-            self.note(f"out of date now: {', '.join(self._spell(command) for command in stale)}")
+            self.note(f"out of date now: {', '.join(self.run.spell(command) for command in stale)}")
         if next_commands:
-            self.note(f"next: {' or '.join(self._spell(command) for command in next_commands)}")
-
-    def _spell(self, command: str) -> str:
-        where = (
-            "" if self.run.path == DEFAULT_RUN_DIR else f" --run-dir {shlex.quote(str(self.run.path))}"
-        )
-        return f"mnistffn {command}{where}".replace(" ", TOGETHER)
+            commands = " or ".join(map(self.run.spell, next_commands))
+            self.note(f"next: {commands.replace(' ', TOGETHER)}")
 
     def _stop_bar(self) -> None:
         if self.bar is not None:

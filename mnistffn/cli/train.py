@@ -8,6 +8,7 @@ import typer
 from mnistffn.cli import options as opt
 from mnistffn.cli.recipes import print_recipes
 from mnistffn.training.parameters import Activation, Norm, Optimizer, Schedule
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.training.train import TrainResult
@@ -58,10 +59,13 @@ def train(
     elastic_width: Annotated[float | None, opt.parameter("elastic_width")] = None,
     device: opt.DeviceOption = "cpu",
     precision: opt.PrecisionOption = "float32",
-    threads: Annotated[
+    n_threads: Annotated[
         int | None,
         typer.Option(
-            help="Threads of torch.", show_default="one a free core", rich_help_panel=opt.COMPUTING
+            "--threads",
+            help="Threads of torch.",
+            show_default="one a free core",
+            rich_help_panel=opt.COMPUTING,
         ),
     ] = None,
     test_size: opt.TestSizeOption = None,
@@ -83,8 +87,8 @@ def train(
 ) -> None:
     """Train the network on the whole training part.
 
-    Parameters that are not given come from the recipe. What a search by
-    the same recipe has found goes before it, sizes of layers in any case.
+    What is not given comes from params.json, if the search was by the same recipe, else from the
+    recipe; of a search by another recipe, the sizes of the layers, if the recipe has none.
     """
     if show_recipe:
         print_recipes(recipe, as_json=json_output)
@@ -93,9 +97,10 @@ def train(
 
     parameters = opt.take_parameters(context)
     with Terminal.of(context) as terminal:
-        from mnistffn.training.train import TrainOptions, run_train
+        from mnistffn.training.options import TrainOptions
+        from mnistffn.training.train import run_train
 
-        chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)
+        chosen = TrainOptions(recipe, parameters, precision, device, n_threads, seed)
         result = run_train(terminal.run, opt.take_data(context), chosen, terminal, fresh=fresh)
         terminal.show(_describe(result))
         terminal.finish("train", _summarise(result), "evaluate", "fields", "maximize")
@@ -105,7 +110,7 @@ def _describe(result: "TrainResult") -> str:
     best, classifier = result.best, result.classifier
     network = "-".join(map(str, classifier.module_.widths))
     kept = "the last" if best.epoch == len(classifier.history_) else f"epoch {best.epoch}"
-    epochs = f"{len(classifier.history_)} epochs in {result.seconds:.0f} s"
+    epochs = f"{count(len(classifier.history_), 'epoch')} in {result.seconds:.0f} s"
     trained = f"{network}, recipe {result.recipe}: {epochs}"
     if isnan(best.valid_loss):
         return f"{trained}, kept {kept}"

@@ -17,6 +17,7 @@ from mnistffn.report.blocks import (
 )
 from mnistffn.report.results import list_sizes
 from mnistffn.report.source import Source
+from mnistffn.wording import count
 
 Content = Mapping[str, Any]
 Found = dict[str, Unit]
@@ -85,7 +86,7 @@ def _add_fields(content: Content, layer: int, units: Found, stale: str) -> str:
         found = _find(units, layer, unit["name"], _hint(unit))
         found.groups.append((f"What it does{stale}", list_statistics(unit)))
     n_dead = sum(bool(unit["dead"]) for unit in content["units"])
-    return f"{len(content['units']):,} units, {n_dead} of them dead."
+    return f"{count(len(content['units']), 'unit')}, {n_dead} of them dead."
 
 
 def _add_scores(content: Content, layer: int, units: Found, stale: str) -> str:

@@ -33,6 +33,7 @@ from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import TUNABLE, check_parameters
 from mnistffn.training.recipes import get_recipe
+from mnistffn.wording import count
 
 
 def random_search(
@@ -168,7 +169,7 @@ def count_jobs(options: SearchOptions, n: int, n_slots: int | None = None) -> in
 def describe_failure(fit: Fit, error: FitError, searched: Sequence[str]) -> str:
     """Return a line that says which fit failed, and why."""
     tried = ", ".join(f"{name}={fit.parameters[name]}" for name in searched)
-    images = "" if fit.n_images is None else f" of {fit.n_images} images"
+    images = "" if fit.n_images is None else f" of {count(fit.n_images, 'image')}"
     seed = fit.parameters["random_state"]
     return f"the fit{images} with {tried}, tested on fold {fit.fold}, seed {seed}: {error}"
 
@@ -191,7 +192,8 @@ def make_classifier(
     classes, counts = np.unique(y, return_counts=True)
     if counts.min() < options.n_folds:
         rarest = classes[counts.argmin()]
-        msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
+        has = count(int(counts.min()), "image")
+        msg = f"class {rarest} has {has}, too few for {options.n_folds} folds"
         raise DataError(msg)
     classifier = FeedForwardClassifier.from_recipe(options.recipe, **options.parameters)
     schedules = [classifier.schedule, *space.further.get("schedule", [])]

@@ -8,7 +8,7 @@ from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.files import SEARCHING
-from mnistffn.run.journal import Journal
+from mnistffn.run.journal import Journal, keep_command
 from mnistffn.run.options import DataOptions
 from mnistffn.run.settings import describe_data, list_versions
 from mnistffn.search.options import SearchOptions, plan_rounds
@@ -19,6 +19,7 @@ from mnistffn.search.space import SearchSpace, draw_candidates
 from mnistffn.search.standing import Standing
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import resolve_device
+from mnistffn.wording import count
 
 TOLD = 5  # lines about fits that failed or diverged
 
@@ -51,7 +52,7 @@ def run_search(
     candidates = draw_candidates(space, options.n_trials, seed)
     n_different = len(candidates)
     if n_different < options.n_trials:
-        progress.note(f"there are {n_different} different candidates, not {options.n_trials}")
+        progress.note(f"different candidates: {n_different:,}, not {options.n_trials:,}")
     options = replace(options, seed=seed, n_trials=n_different)
     if options.scheduler is None:  # else it is the cluster that says how many
         options = replace(options, n_jobs=count_jobs(options, len(run_data.split.train)))
@@ -66,7 +67,8 @@ def run_search(
         journal = Journal(folder / "fits.jsonl")
         settings = _list_settings(run_data, make_classifier(y, space, options, shape), space, options)
         if kept := journal.open(settings, fresh=fresh):
-            progress.note(f"{kept} fits are there already, in {folder}")
+            progress.note(f"{count(kept, 'fit')} kept from before, in {folder}")
+        keep_command(folder, run.command)
         standing = Standing(progress, n_fits, options.n_folds, kept)
         result = random_search(
             X, y, space, options, shape, standing, journal, progress.note, candidates
@@ -98,7 +100,8 @@ def _tell_of_trouble(result: SearchResult, progress: Progress) -> None:
     for line in lines[:TOLD]:
         progress.note(line)
     if len(lines) > TOLD:
-        failed = f"{len(result.failures)} fits failed and {len(diverged)} candidates diverged in all"
+        fits, candidates = count(len(result.failures), "fit"), count(len(diverged), "candidate")
+        failed = f"in all, {fits} failed and {candidates} diverged"
         progress.note(f"warning: {failed}")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, get_args
 
-from mnistffn.errors import UsageError, check_values
+from mnistffn.errors import ParameterError, UsageError, check_values
 
 Schedule = Literal["one-cycle", "plateau", "constant"]
 Activation = Literal["relu", "gelu", "tanh"]  # as the network wing has them, which would load torch
@@ -229,12 +229,12 @@ DISTORTIONS = ("rotation", "scaling", "shear", "shift", "elastic", "elastic_widt
 
 
 def check_ranges(values: Mapping[str, Any]) -> None:
-    """Raise UsageError for the first of some parameters that is out of its range."""
+    """Raise ParameterError for the first of some parameters that is out of its range."""
     check_values(values, {name: (PARAMETERS[name].holds, PARAMETERS[name].rule) for name in values})
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Raise UsageError for a parameter that is out of its range, or contradicts another.
+    """Raise ParameterError for a parameter that is out of its range, or contradicts another.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     >>> check_parameters(FeedForwardClassifier(dropout=1.5).get_params())
     Traceback (most recent call last):
         ...
-    mnistffn.errors.UsageError: dropout=1.5 must be in [0, 1)
+    mnistffn.errors.ParameterError: dropout=1.5 must be in [0, 1)
     """
     check_ranges({name: parameters[name] for name in PARAMETERS if name != "adversarial"})
     most = LARGEST_STRENGTH[parameters["adversarial_norm"]]
@@ -256,12 +256,29 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     patience, schedule = parameters["patience"], parameters["schedule"]
     if not parameters["validation_fraction"] and (patience or schedule == "plateau"):
         name = "patience" if patience else "schedule"
-        found = f"{name}={parameters[name]!r}"
-        msg = f"{found} needs a validation part, but validation_fraction is 0"
-        raise UsageError(msg)
+        found = {key: parameters[key] for key in (name, "validation_fraction")}
+        problem = "has no validation images to watch: hold some out, as with 0.1"
+        raise ParameterError(problem, **found)
     if patience and schedule == "one-cycle":
-        msg = f"patience={patience} needs schedule plateau or constant: one-cycle is best at its end"
-        raise UsageError(msg)
+        problem = "stops before one-cycle is at its best, its end: take schedule plateau or constant"
+        raise ParameterError(problem, patience=patience, schedule=schedule)
+
+
+def spell_parameter(name: str, value: Any) -> list[str]:
+    """Return the words of ``train``'s command line that set a parameter.
+
+    Examples
+    --------
+    >>> spell_parameter("max_epochs", 20), spell_parameter("hidden", (360, 187))
+    (['--epochs', '20'], ['--hidden', '360,187'])
+    """
+    spelled = PARAMETERS[name].option or f"--{name.replace('_', '-')}"
+    option, _, off = spelled.partition("/")
+    if isinstance(value, bool):
+        return [option if value else off]
+    if isinstance(value, list | tuple):
+        return [option, ",".join(map(str, value))]
+    return [option, repr(value) if isinstance(value, float) else str(value)]
 
 
 def check_tunable(name: str) -> None:

@@ -19,7 +19,8 @@ from mnistffn.run.options import DataOptions
 from mnistffn.training import checkpoint as module
 from mnistffn.training.checkpoint import Checkpoint
 from mnistffn.training.net import Epoch
-from mnistffn.training.train import TrainOptions, run_train
+from mnistffn.training.options import TrainOptions
+from mnistffn.training.train import run_train
 
 digits = builtin_digits()
 SMALL = {"hidden": (16, 8), "max_epochs": 8, "n_threads": 1, "random_state": 0}

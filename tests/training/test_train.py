@@ -14,8 +14,9 @@ from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, StaleWarning
 from mnistffn.run.options import DataOptions
 from mnistffn.training.net import Epoch
+from mnistffn.training.options import TrainOptions
 from mnistffn.training.recipes import RECIPES
-from mnistffn.training.train import TrainOptions, run_train
+from mnistffn.training.train import run_train
 
 SMALL = TrainOptions(parameters={"hidden": (16, 8), "dropout": 0.1, "max_epochs": 5}, n_threads=1)
 ONE_EPOCH = TrainOptions(parameters={"max_epochs": 1})
