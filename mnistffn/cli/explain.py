@@ -116,9 +116,9 @@ def _spell(image: Mapping[str, Any]) -> list[str]:
     unit = chain[0]["strongest"][0] if chain and chain[0]["strongest"] else None
     fits = [(value, name) for value, name in zip(image["agreement"], image["classes"], strict=True)]
     known = [pair for pair in fits if pair[0] is not None]
-    size = image["change"]["size"]
+    size = image["change"]["strength"]
     return [
-        str(image["index"]) if image["picture"] is None else Path(image["picture"]).name[-LONGEST:],
+        str(image["index"]) if image["file"] is None else Path(image["file"]).name[-LONGEST:],
         "" if image["label"] is None else str(image["label"]),
         f"{image['prediction']} ({probability[image['prediction']]:.2f})",
         f"{image['rival']} ({probability[image['rival']]:.2f})",
