@@ -30,7 +30,7 @@ from mnistffn.cli import (
     train,
 )
 from mnistffn.cli.signals import Stopped, end
-from mnistffn.errors import MnistffnError
+from mnistffn.errors import EXIT_CODES, MnistffnError
 
 PLAIN = {"±": "+-", "–": "-", "—": "-", "−": "-", "→": "->", "×": "x", "…": "...", "’": "'"}  # noqa: RUF001
 
@@ -92,6 +92,7 @@ def _report(message: str, code: int) -> int:
 app = typer.Typer(
     cls=CommandGroup,
     invoke_without_command=True,
+    epilog=f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

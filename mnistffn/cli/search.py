@@ -185,7 +185,8 @@ def search(
 
             forecast = forecast_search(terminal.run, where, space, chosen, terminal, start)
             terminal.show(_describe(forecast, chosen.max_epochs))
-            terminal.finish([], {"forecast": asdict(forecast)}, "search")
+            told = {"command": "search --dry-run", "forecast": asdict(forecast)}
+            terminal.finish([], told, "search")
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
         caption, table = make_search_table(result, terminal.out.width)
