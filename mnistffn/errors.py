@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-
 # What the program exits with. A signal ends it with 128 and the number of the signal.
 EXIT_CODES = {
     0: "done",

@@ -63,8 +63,7 @@ def _list_data(record: DataRecord) -> list[tuple[str, str]]:
 def _tell_file(content: Mapping[str, Any]) -> list[Block]:
     parts = list(content["parts"])
     rows = [
-        [label, *(f"{counts[part]:,}" for part in parts)]
-        for label, counts in content["counts"].items()
+        [label, *(f"{counts[part]:,}" for part in parts)] for label, counts in content["counts"].items()
     ]
     columns = ["class", *("images" if part == "all" else part for part in parts)]
     repeats = f"{content['n_repeated']:,} images occurred before, {content['n_blank']:,} are blank."

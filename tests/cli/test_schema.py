@@ -62,7 +62,7 @@ def test_every_command_prints_what_the_schema_says(trained_run: Path, tmp_path: 
         ("search", *FEW, "--tune", "lr=1e-3:1e-1", "-r", tmp_path / "searched"),
         ("train", "--hidden", 8, "--epochs", 1, "-r", tmp_path / "trained"),
         ("train", "--show-recipe"),
-        ("evaluate", "--attack", 0.1),
+        ("evaluate",),  # with --attack, which takes its time, in test_cli.py
         ("evaluate", tmp_path / "digits.mat"),
         ("fields", "--layer", 1),
         ("fields", "--kind", "pattern"),

@@ -205,7 +205,11 @@ def test_the_sentence_leaves_out_what_the_numbers_do_not_carry(explained) -> Non
     assert told.startswith(f"Read as {image['prediction']} (")
     assert f"labelled {image['label']}" in told
     assert f"unit {image['units'][0]['strongest'][0]['unit']} of layer 2" in told
-    bare = image | {"agreement": [0.5] * 10, "units": [], "change": image["change"] | {"strength": None}}
+    bare = image | {
+        "agreement": [0.5] * 10,
+        "units": [],
+        "change": image["change"] | {"strength": None},
+    }
     assert summarise(bare).count(";") == 0
     assert "fits the pattern" not in summarise(bare)
 

@@ -240,7 +240,10 @@ def explanation(
         "unit_pixels": {"layer": 1, "unit": 1023, "gap": 0.0} if depth else None,
         "agreement": [*np.linspace(-0.5, 0.9, n_classes - 1).tolist(), None],
         "nearest": {place: dict.fromkeys(("prediction", "rival", "any"), found) for place in places},
-        "change": {"norm": "linf", "strength": 0.012345, "read_as": classes[-1], "median_smallest_strength": 0.054321},
+        "change": {
+            "norm": "linf", "strength": 0.012345, "read_as": classes[-1],
+            "median_smallest_strength": 0.054321,
+        },
     } | others  # fmt: skip
     content["sentence"] = summarise(content)
     return draw_explanation(arrays, content, write_headings(content))
