@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def explain(
     label: Annotated[
         str | None,
         typer.Option(
-            metavar="CLASS", help="What the picture shows.", rich_help_panel=OWN, show_default=False
+            metavar="CLASS",
+            help="What the picture shows.",
+            autocompletion=completion.complete_class,
+            rich_help_panel=OWN,
+            show_default=False,
         ),
     ] = None,
     as_is: Annotated[

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def maximize(
             "-o",
             help="Maximize a weighted sum of units, such as 4-9 or 0.5*3+17, or mean: that of the "
             "layer. Repeatable.",
+            autocompletion=completion.complete_objective,
             show_default=False,
         ),
     ] = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS, Device, Precision
 from mnistffn.training.recipes import DEFAULT_RECIPE, RECIPES
 
@@ -47,6 +48,7 @@ RunDirOption = Annotated[
         envvar="MNISTFFN_RUN_DIR",
         help="Folder that the commands share.",
         parser=read_run_dir,
+        autocompletion=completion.complete_run_dir,
         metavar="<path>",
     ),
 ]
@@ -170,7 +172,9 @@ PrecisionOption = Annotated[
 DeviceOption = Annotated[
     Device,
     typer.Option(
-        metavar="WHERE", help="Where to train: cpu, cuda, cuda:1, mps, or auto: a GPU if there is one."
+        metavar="WHERE",
+        help="Where to train: cpu, cuda, cuda:1, mps, or auto: a GPU if there is one.",
+        autocompletion=completion.complete_device,
     ),
 ]
 LayerOption = Annotated[
@@ -179,6 +183,7 @@ LayerOption = Annotated[
         "--layer",
         "-l",
         help="Layer, counted from 1. Default: the last, the output.",
+        autocompletion=completion.complete_layer,
         show_default=False,
     ),
 ]
@@ -188,6 +193,7 @@ UnitsOption = Annotated[
         "--units",
         "-u",
         help="Units from 0, such as 0,3,5-9; classes, in the output layer.",
+        autocompletion=completion.complete_units,
         show_default="all",
     ),
 ]
@@ -196,6 +202,7 @@ RecipeOption = Annotated[
     typer.Option(
         help=f"Named way to train: {', '.join(RECIPES)}. Default: that of the search, else "
         f"{DEFAULT_RECIPE}.",
+        autocompletion=completion.complete_recipe,
         show_default=False,
     ),
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
 from mnistffn.search.options import Select, Strategy
 from mnistffn.training.recipes import (
@@ -62,7 +63,11 @@ def search(
     context: typer.Context,
     data: opt.DataArgument = None,
     recipe: Annotated[
-        str, typer.Option(help=f"How the candidates train: {', '.join(RECIPES)}.")
+        str,
+        typer.Option(
+            help=f"How the candidates train: {', '.join(RECIPES)}.",
+            autocompletion=completion.complete_recipe,
+        ),
     ] = DEFAULT_RECIPE,
     trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
     folds: Annotated[int, typer.Option("--folds", "-k", help="Folds of the cross-validation.")] = 3,
@@ -84,6 +89,7 @@ def search(
             metavar="NAME=WHAT",
             help="Search another parameter of the recipe too: lr=1e-3:1e-1 between bounds, "
             "schedule=one-cycle,constant among values, label_smoothing=0.1 at one. Repeatable.",
+            autocompletion=completion.complete_tuned,
             show_default=False,
         ),
     ] = None,
