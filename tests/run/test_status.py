@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from helpers import invoke
 
 from mnistffn.run.directory import RunDirectory
@@ -97,3 +98,12 @@ def test_info_tells_versions_and_the_machine() -> None:
     assert {"mnistffn", "torch", "skorch"} <= set(content["packages"])
     assert "pytest" not in content["packages"]
     assert content["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+@pytest.mark.parametrize("command", ["status", "info", "fields"])
+def test_a_file_is_no_run_directory(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "run"
+    file.touch()
+    result = invoke(command, "-r", file)
+    assert result.exit_code == 5
+    assert str(file) in result.stderr
