@@ -77,7 +77,7 @@ def test_each_maximizing_image_of_a_plain_network_is_read_by_it_and_most_by_othe
     result = invoke("maximize", "--layer", 3, "-r", document_run, "--json")
     assert result.exit_code == 0, result.output
     scores = json.loads(result.stdout)["scores"]
-    assert [score["predicted"] for score in scores] == list(range(10))
+    assert [score["prediction"] for score in scores] == list(range(10))
     assert min(score["probability"] for score in scores) > 0.7
     with np.load(document_run / "maximize-layer3.npz") as arrays:
         images = arrays["images"]
@@ -95,7 +95,7 @@ def test_the_images_of_a_robust_network_are_read_by_others(robust_run: Path, jud
         read = judge.predict(images.reshape(10, -1))
         assert np.sum(read == np.arange(10)) >= (10 if command == "fields" else 9)
     scores = json.loads((robust_run / "maximize-layer3.json").read_text())["scores"]
-    assert [score["neighbours_predicted"] for score in scores] == list(range(10))
+    assert [score["neighbours_prediction"] for score in scores] == list(range(10))
 
 
 def test_search_runs_on_the_real_data(mnist_path: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
 from mnistffn.cli.values import read_run_dir
 from mnistffn.wording import count
@@ -35,6 +36,7 @@ def compare(
             metavar="RUN",
             help="Run directories with a model, from 2 to 10 of them.",
             parser=read_run_dir,
+            autocompletion=completion.complete_run_dir,
             show_default=False,
         ),
     ],

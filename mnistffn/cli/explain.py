@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ def explain(
     label: Annotated[
         str | None,
         typer.Option(
-            metavar="CLASS", help="What the picture shows.", rich_help_panel=OWN, show_default=False
+            metavar="CLASS",
+            help="What the picture shows.",
+            autocompletion=completion.complete_class,
+            rich_help_panel=OWN,
+            show_default=False,
         ),
     ] = None,
     as_is: Annotated[
@@ -120,9 +125,9 @@ def _spell(image: Mapping[str, Any]) -> list[str]:
     unit = chain[0]["strongest"][0] if chain and chain[0]["strongest"] else None
     fits = [(value, name) for value, name in zip(image["agreement"], image["classes"], strict=True)]
     known = [pair for pair in fits if pair[0] is not None]
-    size = image["change"]["size"]
+    size = image["change"]["strength"]
     return [
-        str(image["index"]) if image["picture"] is None else Path(image["picture"]).name[-LONGEST:],
+        str(image["index"]) if image["file"] is None else Path(image["file"]).name[-LONGEST:],
         "" if image["label"] is None else str(image["label"]),
         f"{image['prediction']} ({probability[image['prediction']]:.2f})",
         f"{image['rival']} ({probability[image['rival']]:.2f})",

@@ -33,7 +33,7 @@ from mnistffn.cli import (
 from mnistffn.cli.command import Command
 from mnistffn.cli.signals import Stopped, end
 from mnistffn.cli.wrap import wrap
-from mnistffn.errors import MnistffnError
+from mnistffn.errors import EXIT_CODES, MnistffnError
 
 PLAIN = {"±": "+-", "–": "-", "—": "-", "−": "-", "→": "->", "×": "x", "…": "...", "’": "'"}  # noqa: RUF001
 
@@ -96,6 +96,7 @@ def _report(message: str, code: int) -> int:
 app = typer.Typer(
     cls=CommandGroup,
     invoke_without_command=True,
+    epilog=f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
 from mnistffn.cli.values import read_seed
 
@@ -41,6 +42,7 @@ def maximize(
             metavar="WHAT",
             help="A weighted sum of units, as in 4-9 or 0.5*3+17, or mean: that of the layer. "
             "Repeatable.",
+            autocompletion=completion.complete_objective,
             show_default=False,
         ),
     ] = None,
@@ -132,8 +134,8 @@ def _make_table(layer: int, scores: "Sequence[Score]") -> "FittedTable":
             f"{score.activation:.2f}",
             _spell(score.ratio, ".0%"),
             _spell(score.rank, "d"),
-            f"{score.predicted} ({score.probability:.2f})",
-            f"{score.neighbours_predicted} ({score.neighbours_probability:.1f})",
+            f"{score.prediction} ({score.probability:.2f})",
+            f"{score.neighbours_prediction} ({score.neighbours_probability:.1f})",
             f"{100 * score.distance_rank:.0f}%",
             _spell(score.agreement, ".2f"),
             _spell(score.survival, ".0%"),

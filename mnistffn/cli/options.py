@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from mnistffn import wording
+from mnistffn.cli import completion
 from mnistffn.cli.values import (
     read_run_dir,
     read_seed,
@@ -49,6 +50,7 @@ RunDirOption = Annotated[
         help="Folder that the commands share.",
         rich_help_panel=COMMON,
         parser=read_run_dir,
+        autocompletion=completion.complete_run_dir,
         metavar="<path>",
     ),
 ]
@@ -175,6 +177,7 @@ DeviceOption = Annotated[
     typer.Option(
         metavar="WHERE",
         help="cpu, cuda, cuda:1, mps, or auto: a GPU if there is one.",
+        autocompletion=completion.complete_device,
         rich_help_panel=COMPUTING,
     ),
 ]
@@ -184,6 +187,7 @@ LayerOption = Annotated[
         "--layer",
         "-l",
         help="Layer, counted from 1.",
+        autocompletion=completion.complete_layer,
         show_default="the last, the output",
     ),
 ]
@@ -193,6 +197,7 @@ UnitsOption = Annotated[
         "--units",
         "-u",
         help="From 0, as in 0,3,5-9; in the output layer, classes.",
+        autocompletion=completion.complete_units,
         show_default="all",
     ),
 ]
@@ -201,6 +206,7 @@ RecipeOption = Annotated[
     typer.Option(
         metavar="NAME",
         help=f"Way to train: {', '.join(RECIPES)}.",
+        autocompletion=completion.complete_recipe,
         show_default=f"the search's, else {DEFAULT_RECIPE}",
     ),
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
 from mnistffn.cli.command import Command, repeat_command
 from mnistffn.search.options import Select, Strategy
@@ -89,12 +90,17 @@ def search(
             metavar="NAME=WHAT",
             help="Search another parameter too, repeatable: lr=1e-3:1e-1 between bounds, "
             "optimizer=adam,sgd among values; shear=0.1 sets it.",
+            autocompletion=completion.complete_tuned,
             show_default=False,
         ),
     ] = None,
     recipe: Annotated[
         str,
-        typer.Option(metavar="NAME", help=f"How candidates train: {', '.join(RECIPES)}."),
+        typer.Option(
+            metavar="NAME",
+            help=f"How candidates train: {', '.join(RECIPES)}.",
+            autocompletion=completion.complete_recipe,
+        ),
     ] = DEFAULT_RECIPE,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say how many fits, how long, how much memory.")
@@ -225,7 +231,8 @@ def search(
 
             forecast = forecast_search(terminal.run, where, space, chosen, terminal, start)
             terminal.show(_describe(forecast, chosen.max_epochs))
-            terminal.finish([], {"forecast": asdict(forecast)}, repeat_command(context, "--dry-run"))
+            told = {"command": "search --dry-run", "forecast": asdict(forecast)}
+            terminal.finish([], told, repeat_command(context, "--dry-run"))
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
         terminal.show(make_search_table(result))

@@ -1,7 +1,8 @@
 """The face of where a run stands, and of what a bug report needs."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mnistffn.run.status import RunStatus
 
 
+SCHEMA = Path(__file__).with_name("schema.json")
 PIPELINE = {
     "data": "tells what is in a data file; --download fetches one",
     "search": "chooses layer sizes and dropout by cross-validation",
@@ -32,7 +34,7 @@ PIPELINE = {
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command(epilog=opt.write_examples("mnistffn status", "mnistffn status -r other --json"))(status)
-    app.command(epilog=opt.write_examples("mnistffn info"))(info)
+    app.command(epilog=opt.write_examples("mnistffn info", "mnistffn info --schema"))(info)
 
 
 def status(
@@ -54,12 +56,19 @@ def status(
 
 def info(
     context: typer.Context,
+    schema: Annotated[
+        bool,
+        typer.Option("--schema", help="Print the JSON Schema of what --json prints, and nothing else."),
+    ] = False,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     no_color: opt.NoColorOption = False,
 ) -> None:
     """Tell what a bug report needs: versions, device, cores, memory, folders."""
+    if schema:
+        typer.echo(SCHEMA.read_text("utf-8"), nl=False)
+        return
     from mnistffn.cli.terminal import Terminal
 
     terminal = Terminal.of(context)
@@ -67,7 +76,7 @@ def info(
 
     found = describe_machine(terminal.run)
     for name, value in found.items():
-        terminal.show_entry(name, _spell(value))
+        terminal.show_entry(name.replace("_", " "), _spell(value))
     terminal.finish([], found)
 
 

@@ -1,6 +1,5 @@
 """What the commands print: results to stdout, progress and messages to stderr."""
 
-import json
 import sys
 import time
 import warnings
@@ -21,6 +20,7 @@ from mnistffn.cli.table import FittedTable
 from mnistffn.cli.wrap import TOGETHER, wrap
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
+from mnistffn.run.files import to_json
 
 SECONDS_BETWEEN_LINES = 2.0
 PIPE_WIDTH = 240
@@ -36,10 +36,15 @@ class Terminal(Progress):
         Becomes ``run``, the run directory that the command works in.
     json_output, quiet, no_color : bool
         The options of these names.
+    command : str
+        What ``--json`` is to name.
     """
 
-    def __init__(self, run_dir: Path, *, json_output: bool, quiet: bool, no_color: bool) -> None:
+    def __init__(
+        self, run_dir: Path, *, json_output: bool, quiet: bool, no_color: bool, command: str = ""
+    ) -> None:
         self.run = RunDirectory(run_dir)
+        self.command = command
         self.json_output = json_output
         self.quiet = quiet
         color: Literal["auto"] | None = None if no_color else "auto"
@@ -57,7 +62,7 @@ class Terminal(Progress):
         """Return the terminal that a command's shared options ask for."""
         given = context.params
         flags = {name: given[name] for name in ("json_output", "quiet", "no_color")}
-        terminal = cls(given["run_dir"], **flags)
+        terminal = cls(given["run_dir"], **flags, command=context.info_name or "")
         terminal.run.command = repeat_command(context, "--fresh")
         return terminal
 
@@ -126,8 +131,8 @@ class Terminal(Progress):
         names = [stages] if isinstance(stages, str) else stages
         files = [str(self.run.path / file) for name in names for file in recorded[name].outputs]
         if self.json_output:
-            content = {"schema": 1, "run_dir": str(self.run.path)} | dict(result) | {"files": files}
-            sys.stdout.write(json.dumps(content, indent=2) + "\n")
+            about = {"command": self.command, "run_dir": str(self.run.path)}
+            sys.stdout.write(to_json(about | dict(result) | {"files": files}).decode())
         if files:
             self.note(f"wrote {', '.join(files)}")
         if stale := self.run.stale_commands():

@@ -26,8 +26,8 @@ def list_findings(result: SearchResult) -> dict[str, Any]:
         "best": _list_candidate(result, result.best, findings.n_parameters[0]),
         "smallest": _list_candidate(result, findings.smallest, findings.n_parameters[1]),
         "select": result.select,
-        "within_one_standard_error": findings.n_within,
-        "compared": findings.n_compared,
+        "n_within_one_standard_error": findings.n_within,
+        "n_compared": findings.n_compared,
         "importance": importance,
         "edges": [asdict(edge) for edge in findings.edges],
     }
@@ -49,7 +49,7 @@ def _summarise_accuracy(candidate: Candidate) -> dict[str, Any]:
         "std": candidate.std,
         "standard_error": found.standard_error,
         "interval": [found.low, found.high],
-        "folds": list(candidate.accuracies),
+        "accuracies": list(candidate.accuracies),
     }
 
 

@@ -140,7 +140,7 @@ def test_search_prints_json_too(tmp_path: Path) -> None:
     low, high = content["best"]["interval"]
     assert low <= content["best"]["mean"] <= high
     assert content["smallest"] == content["best"]
-    assert (content["within_one_standard_error"], content["edges"]) == (1, [])
+    assert (content["n_within_one_standard_error"], content["edges"]) == (1, [])
     assert content["importance"]["chance"] is None
 
 

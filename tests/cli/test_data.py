@@ -51,7 +51,7 @@ def test_json_tells_it_to_a_program(parts_mat: Path, tmp_path: Path) -> None:
     assert content["layout"]["labels_mean"] == "digit-plus-one"
     assert content["layout"]["polarity"] == "dark"
     assert content["parts"] == {"train": 1200, "test": 597}
-    assert content["classes"]["3"]["train"] + content["classes"]["3"]["test"] == 183
+    assert content["counts"]["3"]["train"] + content["counts"]["3"]["test"] == 183
     assert content["warnings"] == []
     assert json.loads((tmp_path / "run" / "data.json").read_text())["sha256"] == content["sha256"]
 

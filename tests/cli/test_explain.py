@@ -66,8 +66,8 @@ def test_a_picture_is_explained_as_the_image_that_it_shows(trained_run: Path, pi
     [image] = json.loads(invoke("explain", picture.stem, *options).stdout)["images"]
     found = invoke("explain", "--image", picture, "--label", image["label"], "--as-is", *options)
     [own] = json.loads(found.stdout)["images"]
-    assert (own["index"], own["picture"], own["part"]) == (None, str(picture), None)
-    about = {"index", "picture", "part", "sentence"}
+    assert (own["index"], own["file"], own["part"]) == (None, str(picture), None)
+    about = {"index", "file", "part", "sentence"}
     assert {key: own[key] for key in own if key not in about} == {
         key: image[key] for key in image if key not in about
     }

@@ -40,8 +40,8 @@ generator = np.random.default_rng(0)
 
 
 SCORE = {
-    "activation": 1234.5, "best_real": 1000.1, "ratio": 1.23, "rank": 360, "predicted": 9,
-    "probability": 1.0, "neighbours_predicted": 8, "neighbours_probability": 0.4, "distance": 12.3,
+    "activation": 1234.5, "best_real": 1000.1, "ratio": 1.23, "rank": 360, "prediction": 9,
+    "probability": 1.0, "neighbours_prediction": 8, "neighbours_probability": 0.4, "distance": 12.3,
     "distance_rank": 0.998, "agreement": -0.97, "survival": 0.88,
 }  # fmt: skip
 PROBLEM = "not reached: a training image excites it more"
@@ -233,14 +233,17 @@ def explanation(
     sums = dict.fromkeys(("prediction", "rival", "difference"), -123.45)
     found = {"index": 59999, "label": classes[-1], "distance": 12.3456}
     content = {
-        "index": 59999, "picture": None, "part": "training", "classes": classes, "label": classes[0],
+        "index": 59999, "file": None, "part": "training", "classes": classes, "label": classes[0],
         "prediction": classes[-1], "rival": classes[0], "is_right": False,
         "probabilities": np.full(n_classes, 1 / n_classes).tolist(), "units": steps[:depth],
         "pixels": {"added": sums, "black": sums, "gaps": dict.fromkeys(sums, 0.001), "n_steps": 64},
         "unit_pixels": {"layer": 1, "unit": 1023, "gap": 0.0} if depth else None,
         "agreement": [*np.linspace(-0.5, 0.9, n_classes - 1).tolist(), None],
         "nearest": {place: dict.fromkeys(("prediction", "rival", "any"), found) for place in places},
-        "change": {"norm": "linf", "size": 0.012345, "read_as": classes[-1], "median": 0.054321},
+        "change": {
+            "norm": "linf", "strength": 0.012345, "read_as": classes[-1],
+            "median_smallest_strength": 0.054321,
+        },
     } | others  # fmt: skip
     content["sentence"] = summarise(content)
     return draw_explanation(arrays, content, write_headings(content))
@@ -300,7 +303,7 @@ FIGURES = {
     "explanation without hidden layers": lambda: explanation(depth=0),
     "explanation of one hidden layer": lambda: explanation(depth=1, is_right=True),
     "explanation without a change": lambda: explanation(
-        change={"norm": "l2", "size": None, "read_as": 3, "median": None}
+        change={"norm": "l2", "strength": None, "read_as": 3, "median_smallest_strength": None}
     ),
     "explanation of a blank image": lambda: explanation(agreement=[None] * 10, unit_pixels=None),
     "comparison of two": lambda: measures(2),

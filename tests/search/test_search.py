@@ -159,7 +159,7 @@ def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorde
     assert written["label_smoothing"] == 0.1
     assert "patience" not in written
     assert written["augment"] in (True, False)
-    assert written["cv_accuracy"]["folds"] == list(result.best.accuracies)
+    assert written["cv_accuracy"]["accuracies"] == list(result.best.accuracies)
     assert written["cv_accuracy"]["interval"][0] <= written["cv_accuracy"]["mean"]
     assert written["cv_accuracy"]["mean"] == pytest.approx(np.mean(result.best.accuracies))
     with (run.path / "search.csv").open() as file:
