@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from helpers import call, invoke, takes_long
+from helpers import call, invoke, measure_processor_time, takes_long
 
 from mnistffn import __version__
 from mnistffn.cli import options as opt
@@ -349,8 +349,8 @@ def test_help_answers_without_the_heavy_packages(command: list[str]) -> None:
         "from mnistffn.cli.main import app\n"
         "try: app(sys.argv[1:] + ['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'torch', 'skorch', 'sklearn', 'scipy', 'numpy', 'matplotlib'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
+        "heavy = {'torch', 'skorch', 'sklearn', 'scipy', 'numpy', 'matplotlib', 'h5py', 'jinja2'}\n"
+        "assert heavy.isdisjoint(sys.modules), heavy & set(sys.modules)\n"
     )
     result = subprocess.run(
         [sys.executable, "-c", code, *command], capture_output=True, text=True, check=False
@@ -369,13 +369,13 @@ def test_every_example_of_the_helps_is_understood() -> None:
                 assert invoke(*line.split()[2:], "--help").exit_code == 0
 
 
-def test_help_takes_at_most_three_tenths_of_a_second() -> None:
-    def seconds() -> float:
-        start = time.perf_counter()
-        call("--help")
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(5)) < 0.6, "0.3 s on an idle machine; twice that on a busy one"
+def test_help_takes_at_most_three_times_as_long_as_importing_typer_and_rich() -> None:
+    commands = {"help": ("-m", "mnistffn", "--help"), "imports": ("-c", "import typer, rich.console")}
+    rounds = [
+        {name: measure_processor_time(*command) for name, command in commands.items()} for _ in range(4)
+    ]
+    least = {name: min(seconds[name] for seconds in rounds) for name in commands}
+    assert least["help"] < 3 * least["imports"]
 
 
 @pytest.mark.parametrize("code", ["NO_COLOR", "FORCE_COLOR"])
@@ -419,7 +419,7 @@ def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
         time.sleep(3)  # until it trains, or its workers do
         os.kill(process.pid, number)
         os.kill(process.pid, number)  # a second one does no harm
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == code, stderr
@@ -468,7 +468,7 @@ def test_signals_that_the_caller_ignores_are_ignored(trained_run: Path) -> None:
     process = subprocess.Popen(["bash", "-c", command], stdout=subprocess.DEVNULL)
     time.sleep(1)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -476,8 +476,8 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 
 def wait_until_alone(group: int) -> bool:
-    """Return whether the process group is empty within ten seconds."""
-    for _ in range(100):
+    """Return whether the process group is empty within a minute."""
+    for _ in range(600):
         try:
             os.killpg(group, 0)
         except ProcessLookupError:

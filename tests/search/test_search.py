@@ -107,10 +107,10 @@ def test_halving_gives_the_best_quarter_four_times_as_many_images() -> None:
 
 @pytest.mark.parametrize("strategy", [pytest.param("random", marks=takes_long), "halving"])
 def test_a_time_limit_ends_the_search_with_what_it_has(strategy: str) -> None:
-    options = SearchOptions(500, 2, 20, strategy=strategy, time_limit=5.0, n_jobs=1)
+    options = SearchOptions(500, 2, 20, strategy=strategy, time_limit=2.0, n_jobs=1)
     start = time.monotonic()
     result = random_search(X, y, SPACE, options)
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 60
     assert 0 < len(result.candidates) < 500
     assert result.n_unfinished == 500 - len(result.candidates)
     assert result.best.mean == max(candidate.mean for candidate in result.candidates)
