@@ -11,6 +11,8 @@ from sklearn.svm import SVC
 from mnistffn import FeedForwardClassifier, load_dataset
 from mnistffn.inside.options import KINDS
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 
 @pytest.fixture(scope="module")
 def document_run(mnist_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

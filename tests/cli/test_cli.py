@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 import typer
 from helpers import call, invoke, measure_processor_time, takes_long
+from typer.testing import CliRunner
 
 from mnistffn import __version__
 from mnistffn.cli import options as opt
 from mnistffn.cli.evaluate import read_strengths
+from mnistffn.cli.main import app
 from mnistffn.run.directory import RunDirectory
 from mnistffn.training.recipes import RECIPES
 
@@ -379,9 +381,12 @@ def test_help_takes_at_most_three_times_as_long_as_importing_typer_and_rich() ->
 
 
 @pytest.mark.parametrize("code", ["NO_COLOR", "FORCE_COLOR"])
-def test_a_pipe_gets_no_animation_and_no_colour(trained_run: Path, code: str) -> None:
-    result = call("fields", "-r", trained_run, "--layer", "2", **{code: "1"})
-    assert result.returncode == 0, result.stderr
+def test_a_pipe_gets_no_animation_and_no_colour(
+    trained_run: Path, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(code, "1")
+    result = invoke("fields", "-r", trained_run, "--layer", "2")
+    assert result.exit_code == 0, result.stderr
     assert "\r" not in result.stderr
     assert "\x1b[?25l" not in result.stderr, "no cursor is hidden"
     if code != "FORCE_COLOR":
@@ -430,20 +435,20 @@ def test_a_signal_ends_the_work_with_its_code_and_leaves_the_run_as_it_was(
 
 def test_a_command_that_has_to_wait_is_told_for_whom(trained_run: Path) -> None:
     with RunDirectory(trained_run).locked():
-        result = call("evaluate", "-r", str(trained_run))
-    assert result.returncode == 5
+        result = invoke("evaluate", "-r", trained_run)
+    assert result.exit_code == 5
     assert_one_line(result.stderr, f"process {os.getpid()} ")
 
 
-def test_matplotlibs_configuration_costs_no_result(trained_run: Path, tmp_path: Path) -> None:
+def test_matplotlibs_configuration_costs_no_result(tmp_path: Path) -> None:
     configuration = tmp_path / "matplotlibrc"
     configuration.write_text("text.usetex: True\nfont.family: No Such Font\n")
     # As every notebook sets it, and it need not be installed here.
     backend = "module://matplotlib_inline.backend_inline"
     others = {"MPLBACKEND": backend, "MATPLOTLIBRC": str(configuration)}
-    result = call("fields", "-q", "-r", trained_run, **others)
+    result = call("data", "-q", "-r", tmp_path / "run", **others)
     assert (result.returncode, result.stderr) == (0, "")
-    assert (trained_run / "fields-layer3.png").stat().st_size > 5000
+    assert (tmp_path / "run" / "data.png").stat().st_size > 5000
 
 
 def test_a_configuration_that_matplotlib_cannot_read_is_named(tmp_path: Path) -> None:
@@ -463,12 +468,15 @@ HEEDING = (
 )
 
 
-def test_signals_that_the_caller_ignores_are_ignored(trained_run: Path) -> None:
-    command = f"trap '' HUP; exec {sys.executable} -m mnistffn fields -q -r {trained_run}"
-    process = subprocess.Popen(["bash", "-c", command], stdout=subprocess.DEVNULL)
-    time.sleep(1)
+def test_signals_that_the_caller_ignores_are_ignored(tmp_path: Path, digits_mat: Path) -> None:
+    command = f"trap '' HUP; exec {sys.executable} -m mnistffn data /dev/stdin -q -r {tmp_path / 'run'}"
+    process = subprocess.Popen(
+        ["bash", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    time.sleep(1)  # until it waits for its data
     process.send_signal(signal.SIGHUP)
-    assert process.wait(300) == 0
+    process.communicate(digits_mat.read_bytes(), timeout=300)
+    assert process.returncode == 0
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
@@ -578,24 +586,25 @@ def test_objectives_cards_and_animations_are_written_and_named(trained_run: Path
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
 def test_an_output_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m mnistffn data -q -r {tmp_path / 'run'}"
+    program = f"{sys.executable} -m mnistffn"
+    status = f"{program} status -q -r {tmp_path / 'run'}"
     full = subprocess.run(
-        f"{command} > /dev/full", shell=True, capture_output=True, text=True, check=False
+        f"{status} > /dev/full", shell=True, capture_output=True, text=True, check=False
     )
     assert full.returncode == 1
     assert_one_line(full.stderr, "the output cannot be written")
-    closed = subprocess.run(f"{command} >&-", shell=True, capture_output=True, text=True, check=False)
+    closed = subprocess.run(f"{status} >&-", shell=True, capture_output=True, text=True, check=False)
     assert (closed.returncode, closed.stderr) == (0, "")
-    limited = f"ulimit -f 1; {command}"
+    limited = f"ulimit -f 1; {program} data -q -r {tmp_path / 'run'}"
     small = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, check=False)
     assert small.returncode == 5
     assert_one_line(small.stderr, "cannot be written: File too large")
 
 
 def test_an_ascii_terminal_gets_something_readable(trained_run: Path) -> None:
-    environment = os.environ | {"PYTHONIOENCODING": "ascii", "GITHUB_ACTIONS": "true"}
-    command = [sys.executable, "-m", "mnistffn", "fields", "-r", str(trained_run), "--top", "2", "-q"]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    command = ["fields", "-r", str(trained_run), "--top", "2", "-q"]
+    result = CliRunner("ascii").invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
     assert "fields: R2" in result.stdout
     assert "Error" not in result.stderr
 

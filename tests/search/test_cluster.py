@@ -91,7 +91,8 @@ class RealCluster:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCluster]:
     cluster = RealCluster(tmp_path_factory.mktemp("cluster"))
     try:
-        wait_for(lambda: cluster.count_workers() == 2)
+        with distributed.Client(cluster.address, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=300)
         yield cluster
     finally:
         cluster.close()

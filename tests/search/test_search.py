@@ -42,7 +42,8 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> N
         SearchOptions(**options)
 
 
-@pytest.mark.parametrize("strategy", ["random", pytest.param("halving", marks=takes_long)])
+@takes_long  # tests/search/test_pool.py compares them where a worker is killed
+@pytest.mark.parametrize("strategy", ["random", "halving"])
 def test_results_do_not_depend_on_the_number_of_processes(strategy: str) -> None:
     one = random_search(X, y, SPACE, SearchOptions(**SMALL, strategy=strategy))
     two = random_search(X, y, SPACE, SearchOptions(**SMALL | {"n_jobs": 2}, strategy=strategy))
