@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +41,20 @@ def mnist_path() -> Path:
 
 
 @pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing, which takes most of a small evaluation's time; the files are written still."""
-    monkeypatch.setattr("mnistffn.figures.render.render", lambda draw: bytes(20_000))
+def pictures() -> None:
+    """Draw what is to be drawn."""
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Draw nothing unless a test asks for ``pictures``: it takes most of a small command's time.
+
+    The files are written still, with bytes that mean nothing.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "pictures" not in request.fixturenames:
+            patch.setattr("mnistffn.figures.render.render", lambda draw: bytes(20_000))
+        yield
 
 
 @pytest.fixture

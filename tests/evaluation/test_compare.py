@@ -57,9 +57,8 @@ def attack(path: Path, strengths: tuple[float, ...], norm: str = "linf") -> None
 
 
 def test_networks_are_measured_as_evaluate_measures_them_and_paired_image_by_image(
-    trained_run: Path, other_run: Path, monkeypatch: pytest.MonkeyPatch
+    trained_run: Path, other_run: Path
 ) -> None:
-    monkeypatch.setattr("mnistffn.evaluation.evaluate.draw_findings", lambda *_: None)
     result = compare(*open_both(trained_run, other_run))
     digits, correct = builtin_digits(), []
     for path, standing in zip((trained_run, other_run), result.standings, strict=True):
@@ -82,6 +81,7 @@ def test_networks_are_measured_as_evaluate_measures_them_and_paired_image_by_ima
     assert not {"random_state", "seed", "activation"} & set(result.differing)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_comparison_has_a_folder_of_its_own_with_numbers_and_pictures(
     trained_run: Path, other_run: Path, tmp_path: Path
 ) -> None:

@@ -125,6 +125,7 @@ def test_attacks_that_make_no_sense_are_refused(options, message) -> None:
         AttackOptions(**options)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_run_writes_what_the_attacks_found(trained_run: Path, recorder) -> None:
     run = RunDirectory(trained_run)
     result = run_evaluate(run, DataOptions(), recorder, AttackOptions((0.05, 0.1), n_restarts=2))
