@@ -68,7 +68,7 @@ def test_networks_are_measured_as_evaluate_measures_them_and_paired_image_by_ima
         found = run_evaluate(RunDirectory(path), DataOptions(), Progress()).summarise()
         told = standing.summarise(None)
         for name in ("accuracy", "interval", "errors", "log_loss", "brier", "calibration_error"):
-            assert told[name] == found[name]
+            assert told[name] == pytest.approx(found[name], rel=1e-12)
         assert told["n_parameters"] == sum(p.numel() for p in classifier.module_.parameters())
     [pair] = result.pairs
     assert pair.only_first == np.sum(correct[0] & ~correct[1]) > 0

@@ -371,9 +371,8 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_all_text_is_inside_the_page_and_none_covers_another(name: str) -> None:
     figure = FIGURES[name]()
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    renderer = canvas.get_renderer()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
     drawn, (width, height) = figure.get_tightbbox(renderer), figure.get_size_inches()
     assert drawn.x0 > 0, "cut off on the left"
     assert drawn.y0 > 0, "cut off at the bottom"
@@ -562,6 +561,7 @@ def test_neither_a_hot_pixel_nor_a_weak_unit_washes_out_all_others() -> None:
     assert find_bound(images[[7]]) == pytest.approx(50, rel=0.05)
 
 
+@pytest.mark.usefixtures("pictures")
 def test_tiles_are_where_their_titles_are_at_any_resolution_of_the_user(tmp_path) -> None:
     figure = fields(3)
     with rc_context({"savefig.dpi": 300}), RunDirectory(tmp_path).locked():
