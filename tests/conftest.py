@@ -18,7 +18,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: threads that wait fo
     torch.set_num_threads(1)
 
 
-LONGEST = ("test_mnist", "test_cluster", "test_cli", "test_pool", "test_search", "test_kills")
+LONGEST = (
+    "test_mnist", "test_cli", "test_pool", "test_figures", "test_report", "test_layouts", "test_train",
+    "test_classifier", "test_cluster", "test_robustness", "test_kills", "test_net", "test_search",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
