@@ -132,6 +132,8 @@ def _open(
     """Load the data of a run from what was given as DATA, or from where the run has them."""
     known = run.manifest().data
     source = given or _locate(run, options, known)
+    if source is None:
+        options.refuse_without_file()
     sha256 = builtin_digits().sha256 if source is None else source.sha256
     is_same = known is not None and sha256 == known.sha256
     if known and not is_same and not may_settle:

@@ -132,6 +132,8 @@ def run_inspect(
 
     if fetched is not None:
         options = replace(options, path=download(fetched, options.path, progress))
+    if options.path is None:
+        options.refuse_without_file()
     read = options.over(ReadOptions())
     dataset = builtin_digits() if options.path is None else read_dataset(options.path, read)
     found = inspect(dataset)

@@ -10,7 +10,7 @@ from mnistffn.data.formats.source import Source
 from mnistffn.data.labels import LabelsMean
 from mnistffn.data.orientation import Orientation
 from mnistffn.data.pixels import Polarity
-from mnistffn.errors import check_values
+from mnistffn.errors import UsageError, check_values
 from mnistffn.run.manifest import DataRecord
 
 READING = (
@@ -62,6 +62,13 @@ class DataOptions:
                 text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
                 words += [f"--{name.replace('_', '-')}", f"{text}B" if name == "max_size" else text]
         return words
+
+    def refuse_without_file(self) -> None:
+        """Raise UsageError where something says how a file is read, and there is none."""
+        if self.path is None and (words := self.spell()):
+            given = " ".join(words[:2])
+            msg = f"{given} says how a file is read, and the built-in digits are none: give DATA"
+            raise UsageError(msg)
 
     def open(self, path: Path, known_sha256: str | None = None) -> Source:
         """Return what is to be read at a path; with a hash, what has come through a pipe before."""

@@ -48,7 +48,7 @@ class TrainOptions:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        get_recipe(self.recipe or DEFAULT_RECIPE)
+        get_recipe(DEFAULT_RECIPE if self.recipe is None else self.recipe)
         check_ranges({name: getattr(self, name) for name in ("precision", "device", "n_threads")})
 
     def spell(self) -> str:

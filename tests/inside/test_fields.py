@@ -86,7 +86,7 @@ def test_the_top_without_an_order_are_those_that_matter_most(trained_run: Path) 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kinds": ("weights",)}, "kind='weights' must be one of filter"),
+        ({"kinds": ("weights",)}, "kinds='weights' must be one of filter"),
         ({"sort": "size"}, "sort='size' must be one of unit"),
         ({"kinds": ("filter",), "sort": "pattern"}, "add --kind pattern"),
         ({"top": 0}, "top=0"),

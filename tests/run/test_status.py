@@ -9,7 +9,7 @@ from helpers import invoke
 
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.files import SEARCHING, TRAINING
-from mnistffn.run.journal import Journal, make_line
+from mnistffn.run.journal import Journal, keep_command, make_line
 from mnistffn.run.status import read_status
 
 
@@ -30,7 +30,8 @@ def test_what_is_there_is_told_and_what_comes_next(trained_run: Path) -> None:
     (trained_run / "model.pt").write_bytes(b"another")
     [train] = [stage for stage in read_status(run).stages if stage.name == "train"]
     assert train.damaged == ["model.pt"]
-    assert read_status(run).next_commands == ["train"]
+    told = "train --recipe document --hidden 24,12 --dropout 0.1 --epochs 40"
+    assert read_status(run).next_commands == [told], "what trains the same once more"
 
 
 def test_what_was_stopped_is_told_first(trained_run: Path) -> None:
@@ -43,6 +44,8 @@ def test_what_was_stopped_is_told_first(trained_run: Path) -> None:
     [stopped] = read_status(run).stopped
     assert "fits kept: 1" in stopped
     assert read_status(run).next_commands == ["search"]
+    keep_command(journal.path.parent, "search 'my data.mat' -n 50")
+    assert read_status(run).next_commands == ["search 'my data.mat' -n 50"], "as it was typed"
     journal.finish()
     assert not read_status(run).stopped
     (trained_run / TRAINING).mkdir(exist_ok=True)

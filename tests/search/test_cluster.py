@@ -183,7 +183,7 @@ def test_a_client_that_was_killed_goes_on_from_its_journal(
     assert 2 <= n_kept < 8
     again = call(*arguments, "--json")
     assert again.returncode == 0, again.stderr
-    assert f"{n_kept} fits are there already" in again.stderr
+    assert f"{n_kept} fits kept from before" in again.stderr
     assert json.loads(again.stdout)["scheduler"] == cluster.address
     assert invoke("search", *options, "-j", 1, "-r", tmp_path / "whole").exit_code == 0
     params, tables = [], []

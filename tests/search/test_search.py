@@ -241,7 +241,7 @@ def test_a_search_goes_on_where_it_was_stopped(
         run_search(parted, DataOptions(), SPACE, options, recorder)
     assert len(fits) == len((whole.path / ".search" / "fits.jsonl").read_text().splitlines()) - 5
     assert read_results(parted) == read_results(whole)
-    assert "5 fits are there already" in " ".join(recorder.notes)
+    assert "5 fits kept from before" in " ".join(recorder.notes)
 
 
 def test_more_trials_extend_a_search_and_other_settings_start_another(
@@ -251,7 +251,7 @@ def test_more_trials_extend_a_search_and_other_settings_start_another(
     small = {"n_folds": 2, "max_epochs": 1, "recipe": "fast", "n_jobs": 1}
     run_search(run, DataOptions(), SPACE, SearchOptions(2, **small), recorder)
     run_search(run, DataOptions(), SPACE, SearchOptions(3, **small), recorder)
-    assert "4 fits are there already" in " ".join(recorder.notes)
+    assert "4 fits kept from before" in " ".join(recorder.notes)
     run_search(fresh, DataOptions(), SPACE, SearchOptions(3, **small), recorder)
     assert read_results(run) == read_results(fresh)
     other = SearchSpace((4, 13), (2, 2), (0.0, 0.3))

@@ -143,7 +143,7 @@ def test_a_killed_train_command_goes_on_and_leaves_nothing(tmp_path: Path) -> No
     assert "lr was 0.01, and is 0.02 now" in other.stderr
     result = invoke("train", *options, "-r", run)
     assert result.exit_code == 0
-    assert "epochs are there already" in result.stderr
+    assert "kept from before" in result.stderr
     assert read_run(run) == read_run(tmp_path / "whole")
     assert not (run / ".train").exists()
     assert not list(run.glob(".*.tmp"))

@@ -71,7 +71,7 @@ def test_parameters_come_from_the_search_unless_they_are_given(run: RunDirectory
 
 
 def test_without_a_search_the_layers_must_be_given(run: RunDirectory) -> None:
-    with pytest.raises(RunDirectoryError, match="params.json is missing: run mnistffn search first"):
+    with pytest.raises(RunDirectoryError, match="params.json is missing: run mnistffn search .*first"):
         run_train(run, DataOptions(), TrainOptions(), Progress())
     assert not run.path.exists()
 
@@ -145,7 +145,8 @@ def test_the_search_hands_on_its_recipe_and_another_recipe_takes_only_the_sizes(
     }  # fmt: skip
     options = TrainOptions("document", {"max_epochs": 1, "patience": 0})
     result = run_train(run, DataOptions(), options, recorder)
-    told = "params.json is of recipe robust: recipe document takes the sizes of the layers only"
+    told = "settings: recipe document; hidden from the search, which was by recipe robust; "
+    told += "--epochs, --patience as given"
     assert told in recorder.notes
     assert result.parameters == RECIPES["document"] | {
         "hidden": (9, 5), "max_epochs": 1, "patience": 0,
