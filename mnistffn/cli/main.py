@@ -7,6 +7,7 @@ import codecs
 import gc
 import io
 import os
+import re
 import shutil
 import sys
 import traceback
@@ -32,7 +33,7 @@ from mnistffn.cli import (
 )
 from mnistffn.cli.command import Command
 from mnistffn.cli.signals import Stopped, end
-from mnistffn.cli.wrap import wrap
+from mnistffn.cli.wrap import TOGETHER, wrap
 from mnistffn.errors import EXIT_CODES, MnistffnError
 
 PLAIN = {"±": "+-", "–": "-", "—": "-", "−": "-", "→": "->", "×": "x", "…": "...", "’": "'"}  # noqa: RUF001
@@ -58,7 +59,8 @@ class CommandGroup(TyperGroup):
             code = _report(str(error), error.exit_code)
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
-            hint = f" (see {context.command_path} --help)" if context else ""
+            see = f"{context.command_path} --help".replace(" ", TOGETHER) if context else ""
+            hint = f" (see {see})" if see else ""
             message = error.format_message()  # empty where the help was printed already
             code = _report(f"{message}{hint}", error.exit_code) if message else error.exit_code
         except Stopped as stopped:
@@ -87,7 +89,7 @@ def _spell_in_ascii(error: UnicodeError) -> tuple[str, int]:
 def _report(message: str, code: int) -> int:
     if os.environ.get("MNISTFFN_DEBUG"):
         traceback.print_exc()
-    line = f"error: {' '.join(message.split())}"
+    line = re.sub(r"[ \t\r\n]+", " ", f"error: {message}")
     width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     sys.stderr.write(f"{wrap(line, width)}\n")
     return code
