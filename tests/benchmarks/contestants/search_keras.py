@@ -25,12 +25,11 @@ class Tuner(keras_tuner.Hyperband):
     def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
         """End the trial."""
         super().on_trial_end(trial)
-        drawn = trial.hyperparameters.values
-        note_candidate(
-            (drawn["first"], drawn["second"]),
-            drawn["dropout"],
-            self.oracle.get_trial(trial.trial_id).score,
-        )
+        ended = self.oracle.get_trial(trial.trial_id)
+        if ended.score is None:
+            raise RuntimeError(ended.message)
+        drawn = ended.hyperparameters.values
+        note_candidate((drawn["first"], drawn["second"]), drawn["dropout"], ended.score)
 
 
 def build_model(hp: keras_tuner.HyperParameters) -> keras.Model:
