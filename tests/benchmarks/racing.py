@@ -185,6 +185,8 @@ def run_rounds(
             continue
         record.add({"contestant": name, "seed": seed} | row)
         print(f"{name}, seed {seed}: {row['seconds']:.1f} s", file=sys.stderr, flush=True)
+    if not record.rows:
+        sys.exit("nothing was measured")
 
 
 def finish_axes(

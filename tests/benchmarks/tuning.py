@@ -13,7 +13,7 @@ sklearn
 optuna
     Two processes with the ``MedianPruner``, which looks at every epoch of every fold.
 keras
-    Keras Tuner's ``Hyperband``, which knows no folds: it validates on one. It tries fifteen candidates.
+    Keras Tuner's ``Hyperband``, which knows no folds: it validates on one. It tries sixteen candidates.
 
 At any time a search has an incumbent: the best, by its own score, of the candidates that are finished.
 The searches' own scores cannot be compared, and flatter what was chosen by them. So in the end every

@@ -1,7 +1,7 @@
 """Keras Tuner's ``Hyperband`` as in its guide, over the same network of Keras.
 
 It validates on one fold and trains one candidate after the other, on all cores. It goes through its
-brackets, five candidates in all, until it has tried at least as many candidates as the others.
+brackets, eight candidates in all, until it has tried at least as many candidates as the others.
 """
 
 import math
@@ -14,7 +14,7 @@ from images import load_data
 from keras import layers
 from sklearn.model_selection import StratifiedKFold
 
-PER_ITERATION = 5  # candidates, with five epochs at the most and a factor of three
+PER_ITERATION = 8  # new candidates, with five epochs at the most and a factor of three
 
 (X, y), _ = load_data()
 
@@ -25,12 +25,11 @@ class Tuner(keras_tuner.Hyperband):
     def on_trial_end(self, trial: keras_tuner.engine.trial.Trial) -> None:
         """End the trial."""
         super().on_trial_end(trial)
-        drawn = trial.hyperparameters.values
-        note_candidate(
-            (drawn["first"], drawn["second"]),
-            drawn["dropout"],
-            self.oracle.get_trial(trial.trial_id).score,
-        )
+        ended = self.oracle.get_trial(trial.trial_id)
+        if ended.score is None:
+            raise RuntimeError(ended.message)
+        drawn = ended.hyperparameters.values
+        note_candidate((drawn["first"], drawn["second"]), drawn["dropout"], ended.score)
 
 
 def build_model(hp: keras_tuner.HyperParameters) -> keras.Model:
