@@ -167,4 +167,4 @@ def _apportion(counts: Rows, n: int, generator: RandomState) -> Rows:
         chosen = generator.choice(alike, min(len(alike), lacking), replace=False)
         taken[chosen] += 1
         lacking -= len(chosen)
-    return taken.astype(np.int64)
+    return np.asarray(taken, np.int64)
