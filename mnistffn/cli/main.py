@@ -7,13 +7,14 @@ import codecs
 import gc
 import io
 import os
+import shutil
 import sys
 import traceback
 import unicodedata
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from mnistffn.cli import (
     compare,
@@ -29,8 +30,10 @@ from mnistffn.cli import (
     status,
     train,
 )
+from mnistffn.cli.command import Command
 from mnistffn.cli.signals import Stopped, end
-from mnistffn.errors import MnistffnError
+from mnistffn.cli.wrap import wrap
+from mnistffn.errors import EXIT_CODES, MnistffnError
 
 PLAIN = {"±": "+-", "–": "-", "—": "-", "−": "-", "→": "->", "×": "x", "…": "...", "’": "'"}  # noqa: RUF001
 
@@ -84,14 +87,16 @@ def _spell_in_ascii(error: UnicodeError) -> tuple[str, int]:
 def _report(message: str, code: int) -> int:
     if os.environ.get("MNISTFFN_DEBUG"):
         traceback.print_exc()
-    line = " ".join(message.split())
-    sys.stderr.write(f"error: {line}\n")
+    line = f"error: {' '.join(message.split())}"
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    sys.stderr.write(f"{wrap(line, width)}\n")
     return code
 
 
 app = typer.Typer(
     cls=CommandGroup,
     invoke_without_command=True,
+    epilog=f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -133,3 +138,7 @@ compare.register(app)
 export.register(app)
 report.register(app)
 status.register(app)
+
+for registered in app.registered_commands:
+    if registered.cls is TyperCommand:
+        registered.cls = Command

@@ -65,7 +65,7 @@ class Standing:
         return {
             "name": contender.name,
             "path": str(contender.run.path),
-            "layers": list(widths),
+            "widths": list(widths),
             "n_parameters": count_parameters(widths[0], widths[1:-1], widths[-1]),
             **contender.summarise_training(),
             **{name: metrics[name] for name in MEASURES},

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -57,7 +56,7 @@ class Contender:
 
     def spell(self, command: str) -> str:
         """Return a command that works on this run, as a message names it."""
-        return f"mnistffn {command} --run-dir {quote(str(self.run.path))}"
+        return self.run.spell(command)
 
     @property
     def training(self) -> StageRecord | None:
@@ -173,11 +172,11 @@ def _check_paths(paths: Sequence[Path]) -> None:
 def _open(path: Path, name: str) -> Contender:
     run = RunDirectory(path)
     if not (path / MODEL).is_file():
-        msg = f"{path} has no model: run mnistffn train --run-dir {quote(str(path))} first"
+        msg = f"{path} has no model: run {run.spell('train')} first"
         raise RunDirectoryError(msg)
     manifest = run.manifest()
     if manifest.data is None:
-        again = f"run mnistffn train --run-dir {quote(str(path))} again"
+        again = f"run {run.spell('train')} again"
         msg = f"{path / 'run.json'} does not tell what the model was trained on: {again}"
         raise RunDirectoryError(msg)
     return Contender(name, run, read_trained(path / MODEL), manifest)

@@ -174,7 +174,8 @@ def _rank(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> NDA
 
 def _divide(counts: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return ratios, NaN where there is nothing to divide by."""
-    return np.asarray(np.divide(counts, of, out=np.full(len(of), np.nan), where=of > 0))
+    ratios: NDArray[np.float64] = np.divide(counts, of, out=np.full(len(of), np.nan), where=of > 0)
+    return ratios
 
 
 def _define(values: NDArray[np.float64]) -> Sequence[float | None]:

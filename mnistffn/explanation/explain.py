@@ -99,14 +99,14 @@ def _write(
     from mnistffn.figures.explain import draw_explanation
 
     name, data = name_page(content), explainer.opened.run_data
-    picture = content["picture"]
+    picture = content["file"]
     which = str(content["index"]) if picture is None else f"--image {shlex.quote(picture)}"
     with run.stage(
         name,
         command=f"explain {which}",
         options={
             "index": content["index"],
-            "picture": picture,
+            "file": picture,
             "device": "cpu",
             "seed": data.record.split_seed,
         },

@@ -10,8 +10,12 @@ from mnistffn.data.formats.source import Source
 from mnistffn.data.labels import LabelsMean
 from mnistffn.data.orientation import Orientation
 from mnistffn.data.pixels import Polarity
-from mnistffn.errors import UsageError
+from mnistffn.errors import check_values
 from mnistffn.run.manifest import DataRecord
+
+READING = (
+    "orientation", "images", "labels", "groups", "polarity", "labels_mean", "image_shape", "max_size",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,17 @@ class DataOptions:
     unique: bool = False
 
     def __post_init__(self) -> None:
-        if self.test_size is not None and not 0 < self.test_size < 1:
-            msg = f"test_size={self.test_size} must be in (0, 1)"
-            raise UsageError(msg)
+        rule = (lambda v: v is None or 0 < v < 1, "above 0 and below 1")
+        check_values(vars(self), {"test_size": rule})
+
+    def spell(self) -> list[str]:
+        """Return the words of a command line that say how the data are read."""
+        words = [] if self.path is None else [str(self.path)]
+        for name in READING:
+            if (value := getattr(self, name)) is not None:
+                text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                words += [f"--{name.replace('_', '-')}", f"{text}B" if name == "max_size" else text]
+        return words
 
     def open(self, path: Path, known_sha256: str | None = None) -> Source:
         """Return what is to be read at a path; with a hash, what has come through a pipe before."""
@@ -57,11 +69,7 @@ class DataOptions:
 
     def over(self, settled: ReadOptions) -> ReadOptions:
         """Return what is settled of the reading, with what the user says over it."""
-        names = (
-            "orientation", "images", "labels", "groups", "polarity", "labels_mean", "image_shape",
-            "max_size",
-        )  # fmt: skip
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in READING if getattr(self, name) is not None}
         return replace(settled, **given)
 
 

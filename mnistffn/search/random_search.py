@@ -32,7 +32,8 @@ from mnistffn.search.trial import Fits, Trial
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import TUNABLE, check_parameters
-from mnistffn.training.recipes import combine, get_recipe
+from mnistffn.training.recipes import get_recipe
+from mnistffn.wording import count
 
 
 def random_search(
@@ -168,7 +169,7 @@ def count_jobs(options: SearchOptions, n: int, n_slots: int | None = None) -> in
 def describe_failure(fit: Fit, error: FitError, searched: Sequence[str]) -> str:
     """Return a line that says which fit failed, and why."""
     tried = ", ".join(f"{name}={fit.parameters[name]}" for name in searched)
-    images = "" if fit.n_images is None else f" of {fit.n_images} images"
+    images = "" if fit.n_images is None else f" of {count(fit.n_images, 'image')}"
     seed = fit.parameters["random_state"]
     return f"the fit{images} with {tried}, tested on fold {fit.fold}, seed {seed}: {error}"
 
@@ -191,15 +192,16 @@ def make_classifier(
     classes, counts = np.unique(y, return_counts=True)
     if counts.min() < options.n_folds:
         rarest = classes[counts.argmin()]
-        msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
+        has = count(int(counts.min()), "image")
+        msg = f"class {rarest} has {has}, too few for {options.n_folds} folds"
         raise DataError(msg)
-    parameters = combine(get_recipe(options.recipe), options.parameters)
-    schedules = [parameters["schedule"], *space.further.get("schedule", [])]
-    if not parameters["patience"] and "plateau" not in schedules:
-        parameters["validation_fraction"] = 0.0  # nobody would look at it
-    parameters |= {"max_epochs": options.max_epochs, "image_shape": image_shape}
-    parameters |= {"precision": options.precision, "device": options.device}
-    classifier = FeedForwardClassifier(**parameters, n_threads=1, random_state=options.seed or 0)
+    classifier = FeedForwardClassifier.from_recipe(options.recipe, **options.parameters)
+    schedules = [classifier.schedule, *space.further.get("schedule", [])]
+    if not classifier.patience and "plateau" not in schedules:
+        classifier.set_params(validation_fraction=0.0)  # nobody would look at it
+    classifier.set_params(max_epochs=options.max_epochs, image_shape=image_shape)
+    classifier.set_params(precision=options.precision, device=options.device)
+    classifier.set_params(n_threads=1, random_state=options.seed or 0)
     check_parameters(classifier.get_params(deep=False))
     check_precision(options.precision, resolve_device(options.device))
     for name, values in space.further.items():

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from mnistffn.errors import UsageError
+from mnistffn.errors import ParameterError
 from mnistffn.network.modelfile import Model, write_model
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.network.probabilities import compute_log_probabilities, compute_probabilities
@@ -39,6 +39,7 @@ from mnistffn.training.parameters import (
     Schedule,
     check_parameters,
 )
+from mnistffn.training.recipes import DEFAULT_RECIPE, combine, get_recipe
 from mnistffn.training.rows import (
     TrainingRows,
     choose_rows,
@@ -222,6 +223,37 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.random_state = random_state
         self.on_epoch = on_epoch
 
+    @classmethod
+    def from_recipe(cls, recipe: str = DEFAULT_RECIPE, /, **parameters: Any) -> Self:
+        """Return a classifier that is trained as ``mnistffn train --recipe`` trains, not yet fitted.
+
+        Fitted on the same images with equal ``hidden``, ``random_state`` and ``n_threads``, it becomes
+        the same network, bit for bit.
+
+        Parameters
+        ----------
+        recipe : str, default="default"
+            One of :data:`~mnistffn.training.recipes.RECIPES`. Only ``best`` sets ``hidden``.
+        **parameters
+            Parameters of the classifier that differ from the recipe's. A ``patience`` without a
+            ``schedule`` brings the schedule ``plateau``, for one-cycle is at its best at its end.
+
+        Raises
+        ------
+        UsageError
+            There is no such recipe.
+        ValueError
+            There is no such parameter: the message names those that there are.
+
+        Examples
+        --------
+        >>> FeedForwardClassifier.from_recipe("robust", hidden=(64, 32), max_epochs=5)
+        FeedForwardClassifier(adversarial=0.08, augment=True, hidden=(64, 32),
+                              max_epochs=5, validation_fraction=0.05)
+        """
+        classifier: Self = cls().set_params(**combine(get_recipe(recipe), parameters))
+        return classifier
+
     def fit(
         self,
         X: ArrayLike,
@@ -256,7 +288,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             A parameter is out of its range, or there is no such device. It is a ValueError too.
         ValueError
             ``X``, ``y`` or ``sample_weight`` is not fit for training: NaN, one class only, too few
@@ -275,9 +307,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         device = resolve_device(self.device)
         check_precision(self.precision, device)
         X, labels = self._check_training_data(X, y)
-        own = None if sample_weight is None else _check_length(sample_weight, len(labels))
         _warn_of_raw_pixels(X)
-        found = choose_rows(X, labels, rows, own, self.get_params(deep=False))
+        found = choose_rows(X, labels, rows, sample_weight, self.get_params(deep=False))
         self.classes_ = found.classes
         seed = draw_seed(check_random_state(self.random_state))
         train, valid = hold_out(found.targets[found.rows], self.validation_fraction, seed)
@@ -300,7 +331,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             The classifier's rows are not images of ``image_shape``.
         """
         if not self.augment:
@@ -308,9 +339,9 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         side = math.isqrt(self.n_features_in_)
         height, width = self.image_shape or (side, side)
         if height * width != self.n_features_in_:
-            what = f"image_shape={self.image_shape!r}" if self.image_shape else "a square image"
-            msg = f"augment=True needs images, but {self.n_features_in_} features are not {what}"
-            raise UsageError(msg)
+            what = f"{height} by {width} pixels" if self.image_shape else "a square image"
+            problem = f"needs images, but {self.n_features_in_} features are not {what}"
+            raise ParameterError(problem, augment=True)
         strengths = Strengths(**{name: getattr(self, name) for name in DISTORTIONS})
         return Distortion((height, width), strengths)
 
@@ -356,7 +387,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             ``random_state`` is no number: nothing says which rows they were.
         """
         inputs, labels = clone(self)._check_training_data(X, y)
@@ -406,8 +437,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_classification_targets(labels)
         if self.adversarial and inputs.dtype != np.uint8 and (inputs.min() < 0 or inputs.max() > 1):
             found = f"it reaches from {inputs.min()} to {inputs.max()}"
-            msg = f"adversarial={self.adversarial} needs X in [0, 1], but {found}"
-            raise ValueError(msg)
+            problem = f"needs X in [0, 1], but {found}"
+            raise ParameterError(problem, adversarial=self.adversarial)
         return inputs, labels
 
     def _make_net(self, n_train: int, device: torch.device) -> TrainingNet:
@@ -437,15 +468,6 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             precision=self.precision,
             device=device,
         )
-
-
-def _check_length(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
-    """Return the weights of ``n`` samples; raise ValueError for another number of them."""
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n,):
-        msg = f"sample_weight has shape {weights.shape}, but there are {n} samples: give one for each"
-        raise ValueError(msg)
-    return weights
 
 
 def _make_part(data: tuple[Tensor, Tensor], found: TrainingRows, places: NDArray[np.int64]) -> Part:

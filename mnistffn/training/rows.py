@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from mnistffn.errors import UsageError
+from mnistffn.errors import ParameterError
 from mnistffn.training.batching import choose_batch_size
 from mnistffn.training.weights import combine_weights, take_copies
 
@@ -44,7 +44,7 @@ def choose_rows(
     X: NDArray[Any],
     labels: NDArray[Any],
     rows: Rows | None,
-    sample_weight: NDArray[np.float64] | None,
+    sample_weight: ArrayLike | None,
     parameters: Mapping[str, Any],
 ) -> TrainingRows:
     """Return the rows to train on.
@@ -55,7 +55,7 @@ def choose_rows(
     labels : ndarray of shape (n,)
     rows : ndarray of shape (n_rows,), int64, or None
         None for all.
-    sample_weight : ndarray of shape (n,), float64, or None
+    sample_weight : array-like of shape (n,) or None
     parameters : mapping of str to object
         The classifier's.
 
@@ -65,8 +65,7 @@ def choose_rows(
         There are fewer than two classes, or the weights are not fit for training.
     """
     rows = np.arange(len(labels)) if rows is None else rows
-    own = None if sample_weight is None else sample_weight[rows]
-    weights = combine_weights(own, parameters["class_weight"], labels[rows])
+    weights = combine_weights(sample_weight, parameters["class_weight"], labels, rows)
     if weights is not None:
         rows, weights = take_copies(rows, weights)
     classes = np.unique(labels[rows])
@@ -93,13 +92,13 @@ def find_validation_rows(
 
     Raises
     ------
-    UsageError
+    ParameterError
         ``random_state`` is no number: nothing says which rows they were.
     """
     seed = parameters["random_state"]
     if isinstance(seed, RandomState) or seed is None:
-        msg = f"random_state={seed!r} does not say which rows were held out"
-        raise UsageError(msg)
+        problem = "does not say which rows were held out"
+        raise ParameterError(problem, random_state=seed)
     found = choose_rows(X, labels, rows, None, parameters)
     fraction, drawn = parameters["validation_fraction"], draw_seed(RandomState(seed))
     train, valid = hold_out(found.targets[found.rows], fraction, drawn)
@@ -127,7 +126,7 @@ def hold_out(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows | No
 
     Raises
     ------
-    UsageError
+    ParameterError
         Fewer than two places are left to train on.
     """
     n = len(targets)
@@ -135,11 +134,8 @@ def hold_out(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows | No
         return np.arange(n), None
     n_valid = math.ceil(fraction * n)
     if n - n_valid < 2:
-        msg = (
-            f"n_samples={n} leaves {n - n_valid} to train on with "
-            f"validation_fraction={fraction}: at least 2 are needed"
-        )
-        raise UsageError(msg)
+        problem = f"of n_samples={n} leaves {n - n_valid} to train on: at least 2 are needed"
+        raise ParameterError(problem, validation_fraction=fraction)
     generator, counts = RandomState(seed), np.bincount(targets)
     if counts.min() < 2 or min(n_valid, n - n_valid) < len(counts):
         order = generator.permutation(n)
