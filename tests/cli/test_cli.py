@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import numpy as np
 import pytest
 import typer
 from helpers import call, invoke, measure_processor_time, takes_long
+from PIL import Image
 from typer.testing import CliRunner
 
 from mnistffn import __version__
 from mnistffn.cli.evaluate import read_strengths
 from mnistffn.cli.main import app
 from mnistffn.cli.values import read_strength
+from mnistffn.data import builtin_digits
 from mnistffn.run.directory import RunDirectory
 from mnistffn.training.recipes import RECIPES
 
@@ -364,6 +367,43 @@ def test_help_answers_without_the_heavy_packages(command: list[str]) -> None:
     assert "Usage:" in result.stdout
     if command:
         assert result.stdout.count("$ mnistffn") == 2, "help ends with two examples"
+
+
+def test_looking_at_a_network_imports_nothing_that_trains_one(
+    trained_run: Path, digits_mat: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(trained_run, tmp_path / "other")
+    picture = tmp_path / "five.png"
+    Image.fromarray(builtin_digits().images[5]).save(picture)
+    commands = [
+        ["data", digits_mat],
+        ["status"],
+        ["predict", picture, "--as-is"],
+        ["evaluate"],
+        ["evaluate", digits_mat],
+        ["fields"],
+        ["explain", "5"],
+        ["report"],
+        ["compare", trained_run, other, "--output", tmp_path / "both"],
+    ]
+    code = (
+        "import json, sys\n"
+        "from mnistffn.cli.main import app\n"
+        "import mnistffn.figures.render\n"
+        "mnistffn.figures.render.render = lambda draw: bytes(20_000)\n"
+        "needless = {'skorch', 'sklearn', 'joblib', 'scipy.stats', 'matplotlib.pyplot', 'sympy'}\n"
+        "needless |= {'torch._dynamo', 'torch._inductor', 'torch.onnx'}\n"
+        "for command in json.loads(sys.argv[1]):\n"
+        "    try: app(command)\n"
+        "    except SystemExit as ended: assert not ended.code, command\n"
+        "    assert needless.isdisjoint(sys.modules), (command, needless & set(sys.modules))\n"
+    )
+    told = json.dumps([[str(word) for word in command] for command in commands])
+    result = subprocess.run(
+        [sys.executable, "-c", code, told], capture_output=True, text=True, check=False,
+        env=os.environ | {"MNISTFFN_RUN_DIR": str(trained_run)},
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
 
 
 def test_every_example_of_the_helps_is_understood() -> None:
