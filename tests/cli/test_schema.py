@@ -51,7 +51,6 @@ def test_training_parameters_are_those_of_the_table() -> None:
     assert described == {row.name for row in RECIPE_PARAMETERS} | {"recipe", "seed"}
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_every_command_prints_what_the_schema_says(trained_run: Path, tmp_path: Path) -> None:
     other, picture = tmp_path / "other", tmp_path / "picture.png"
     shutil.copytree(trained_run, other)

@@ -79,9 +79,7 @@ def test_a_classifier_from_a_recipe_takes_what_is_given_as_the_command_does() ->
         FeedForwardClassifier.from_recipe("fast", epochs=3)
 
 
-def test_a_classifier_from_a_recipe_becomes_the_network_of_the_command(
-    tmp_path: Path, no_pictures: None
-) -> None:
+def test_a_classifier_from_a_recipe_becomes_the_network_of_the_command(tmp_path: Path) -> None:
     # fmt: off
     result = invoke(
         "train", "--recipe", "robust", "--hidden", "32,16", "--epochs", 2, "--seed", 4, "--threads", 1,
