@@ -11,8 +11,6 @@ from typing import Any, Literal, Self
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from mnistffn.cli.bar import Bar, Pace
 from mnistffn.cli.command import repeat_command
@@ -116,26 +114,24 @@ class Terminal(Progress):
         self._stop_bar()
         if self.json_output:
             return
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=ENTRY, no_wrap=True)
-        grid.add_column(overflow="fold")
-        grid.add_row(name, Text(what))
-        self.out.print(grid)
+        width = self.out.width - ENTRY - 1 if self.out.is_terminal else None
+        text = wrap(what, width).replace("\n", "\n" + " " * (ENTRY + 1))
+        self.out.print(f"{name:<{ENTRY}} {text}", markup=False, soft_wrap=True)
 
     def finish(
         self, stages: str | Sequence[str], result: Mapping[str, Any], *next_commands: str
     ) -> None:
         """Print the result for ``--json``; name the files that were written and what comes next."""
         self._stop_bar()
-        recorded = self.run.manifest().stages
         names = [stages] if isinstance(stages, str) else stages
+        recorded = self.run.manifest().stages if names else {}  # info serves where it is damaged, too
         files = [str(self.run.path / file) for name in names for file in recorded[name].outputs]
         if self.json_output:
             about = {"command": self.command, "run_dir": str(self.run.path)}
             sys.stdout.write(to_json(about | dict(result) | {"files": files}).decode())
         if files:
             self.note(f"wrote {', '.join(files)}")
-        if stale := self.run.stale_commands():
+        if names and (stale := self.run.stale_commands()):
             self.note(f"out of date now: {', '.join(self.run.spell(command) for command in stale)}")
         if next_commands:
             commands = " or ".join(map(self.run.spell, next_commands))
