@@ -3,6 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+# What the program exits with. A signal ends it with 128 and the number of the signal.
+EXIT_CODES = {
+    0: "done",
+    1: "failed",
+    2: "wrong usage",
+    3: "a gate such as --fail-under not reached",
+    4: "bad data file",
+    5: "run directory lacks or contradicts what is needed",
+    129: "hung up",
+    130: "interrupted",
+    143: "terminated",
+}
+
 
 class MnistffnError(Exception):
     """Something went wrong that a message of one line explains."""

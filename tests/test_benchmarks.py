@@ -17,6 +17,8 @@ OPTIONS = {
     "speed": ["--rounds", "1", "--epochs", "1"],
     "search": ["--seeds", "1", "--stock-seeds", "1", "--trials", "3", "--jobs", "1"],
     "growth": ["--smallest", "1", "--trials", "2"],
+    "race": ["--quick", "--only", "fast,sklearn,skorch,pytorch"],
+    "tuning": ["--quick", "--only", "halving,sklearn"],
 }
 
 
@@ -25,7 +27,7 @@ def measure(name: str, folder: Path) -> tuple[str, dict]:
     readme, output = folder / f"{name}.md", folder / f"{name}.json"
     readme.write_text(f"before\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nafter\n")
     options = [*OPTIONS[name], "--readme", readme, "--output", output]
-    options += ["--figure", folder / "growth.png"] if name == "growth" else []
+    options += ["--figure", folder / f"{name}.png"] if name in ("growth", "race", "tuning") else []
     environment = os.environ | {"OMP_NUM_THREADS": "1"}  # other tests run beside it
     subprocess.run([sys.executable, BENCHMARKS / f"{name}.py", *options], check=True, env=environment)
     return readme.read_text(), json.loads(output.read_text())
@@ -96,3 +98,35 @@ def test_growth_is_measured_and_drawn(measured, tmp_path: Path) -> None:
     assert all(rows[0]["megabytes"] > 100 for rows in found.values())
     assert "| images | 5,000 |" in readme
     assert (tmp_path / "growth.png").stat().st_size > 20_000
+
+
+@takes_long
+def test_a_race_to_an_accuracy_is_measured_and_drawn(measured, tmp_path: Path) -> None:
+    readme, found = measured("race")
+    rows = {row["contestant"]: row for row in found["rows"]}
+    assert list(rows) == ["fast", "sklearn", "skorch", "pytorch"]
+    for row in rows.values():
+        seconds, accuracies = zip(*row["points"], strict=True)
+        assert list(seconds) == sorted(seconds)
+        assert seconds[-1] == pytest.approx(row["seconds"], abs=0.01)
+        assert all(0.1 < accuracy <= 1 for accuracy in accuracies)
+    fast = rows["fast"]
+    assert fast["plain_accuracy"] == fast["points"][-1][1], (
+        "the same images are held out, nothing else differs"
+    )
+    assert "| `mnistffn train --recipe fast` |" in readme
+    assert (tmp_path / "race.png").stat().st_size > 20_000
+    assert measured("race")[1] == found, "what is finished is kept"
+
+
+@takes_long
+def test_a_race_to_a_good_candidate_is_measured_and_drawn(measured, tmp_path: Path) -> None:
+    readme, found = measured("tuning")
+    rows = {row["contestant"]: row for row in found["rows"] if "contestant" in row}
+    assert list(rows) == ["halving", "sklearn"]
+    scored = [row["candidate"] for row in found["rows"] if "accuracies" in row]
+    for row in rows.values():
+        assert row["incumbents"][-1][0] <= row["seconds"]
+        assert all(candidate in scored for _, candidate in row["incumbents"])
+    assert "| `mnistffn search --strategy halving` |" in readme
+    assert (tmp_path / "tuning.png").stat().st_size > 20_000

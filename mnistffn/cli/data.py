@@ -11,8 +11,7 @@ from mnistffn.cli import options as opt
 from mnistffn.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.run.download import DownloadOptions
     from mnistffn.run.inspect import Inspection
 
@@ -159,12 +158,12 @@ def _give_reason(what: str, reason: str) -> str:
     return f"{what} ({reason})" if reason else what
 
 
-def _make_table(found: "Inspection") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(found: "Inspection") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     parts = list(found.dataset.parts)
     columns = ["class", *("images" if part == "all" else part for part in parts)]
     rows = [
         [str(label), *(f"{counts[part]:,}" for part in parts)] for label, counts in found.counts.items()
     ]
-    return make_table(columns, rows, "")
+    return make_table(columns, rows, n_kept=len(columns))

@@ -1,20 +1,32 @@
 """The face of the evaluation."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.values import read_seed, read_strength
 from mnistffn.errors import GateError
 from mnistffn.training.parameters import PARAMETERS, Norm
 from mnistffn.wording import count
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.evaluation.findings import Findings
     from mnistffn.evaluation.metrics import Metrics
+
+ATTACK = "Under attack"
+
+
+def read_accuracy(text: str | float) -> float:
+    """Return an accuracy from 0 to 1."""
+    with suppress(ValueError):
+        if 0 <= (accuracy := float(text)) <= 1:
+            return accuracy
+    msg = f"{text!r} is no accuracy from 0 to 1"
+    raise typer.BadParameter(msg)
 
 
 def register(app: typer.Typer) -> None:
@@ -31,9 +43,8 @@ def evaluate(
     fail_under: Annotated[
         float | None,
         typer.Option(
-            min=0,
-            max=1,
             metavar="<float>",
+            parser=read_accuracy,
             help="Exit with 3 if the accuracy is lower.",
             show_default=False,
         ),
@@ -43,8 +54,8 @@ def evaluate(
         typer.Option(
             "--attack",
             metavar="EPS",
-            help="Attack the images too (PGD, 20 steps) with changes of this strength or strengths, "
-            "as in 0.05,0.1.",
+            help="Attack the images too (PGD, 20 steps), with strengths as in 0.05,8/255.",
+            rich_help_panel=ATTACK,
             show_default=False,
         ),
     ] = None,
@@ -55,15 +66,27 @@ def evaluate(
             metavar=PARAMETERS["adversarial_norm"].metavar,
             help=PARAMETERS["adversarial_norm"].help,
             show_default="linf",
+            rich_help_panel=ATTACK,
         ),
     ] = None,
     n_restarts: Annotated[
         int | None,
-        typer.Option("--restarts", help="Random starts of every attack.", show_default="1"),
+        typer.Option(
+            "--restarts",
+            help="Random starts of every attack.",
+            show_default="1",
+            rich_help_panel=ATTACK,
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Seed of the attacks' starts.", show_default="the split's"),
+        typer.Option(
+            parser=read_seed,
+            metavar="<int>",
+            help="Of the attacks' starts.",
+            show_default="the split's",
+            rich_help_panel=ATTACK,
+        ),
     ] = None,
     images: opt.ImagesOption = None,
     labels: opt.LabelsOption = None,
@@ -154,14 +177,14 @@ def _describe_robustness(robustness: Mapping[str, Any]) -> str:
 def read_strengths(text: str) -> tuple[float, ...]:
     """Return strengths from text such as ``0.05,8/255``."""
     try:
-        return tuple(opt.read_strength(part) for part in text.split(","))
+        return tuple(read_strength(part) for part in text.split(","))
     except typer.BadParameter as error:
         msg = f"{text!r} is no list of strengths such as 0.05,8/255"
         raise typer.BadParameter(msg, param_hint="--attack") from error
 
 
-def _make_table(metrics: "Metrics") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(metrics: "Metrics") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = [
         [
@@ -171,4 +194,4 @@ def _make_table(metrics: "Metrics") -> "Table":
         ]
         for c in metrics.per_class
     ]
-    return make_table(["class", "precision", "recall", "F1", "images"], rows, "")
+    return make_table(["class", "precision", "recall", "F1", "images"], rows, n_kept=4)

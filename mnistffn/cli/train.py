@@ -28,6 +28,9 @@ def train(
     data: opt.DataArgument = None,
     recipe: opt.RecipeOption = None,
     show_recipe: opt.ShowRecipeOption = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget a training that was stopped, and start over.")
+    ] = False,
     hidden: Annotated[str | None, opt.parameter("hidden")] = None,
     dropout: Annotated[float | None, opt.parameter("dropout")] = None,
     input_dropout: Annotated[float | None, opt.parameter("input_dropout")] = None,
@@ -54,16 +57,19 @@ def train(
     shift: Annotated[float | None, opt.parameter("shift")] = None,
     elastic: Annotated[float | None, opt.parameter("elastic")] = None,
     elastic_width: Annotated[float | None, opt.parameter("elastic_width")] = None,
-    precision: opt.PrecisionOption = "float32",
     device: opt.DeviceOption = "cpu",
+    precision: opt.PrecisionOption = "float32",
     n_threads: Annotated[
-        int | None, typer.Option("--threads", help="Threads of torch.", show_default="one a free core")
+        int | None,
+        typer.Option(
+            "--threads",
+            help="Threads of torch.",
+            show_default="one a free core",
+            rich_help_panel=opt.COMPUTING,
+        ),
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over, and forget a training that was stopped.")
-    ] = False,
-    seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
+    seed: opt.SeedOption = None,
     groups: opt.GroupsOption = None,
     resplit: opt.ResplitOption = False,
     unique: opt.UniqueOption = False,

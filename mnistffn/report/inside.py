@@ -152,10 +152,10 @@ def list_score(score: Content) -> list[tuple[str, str]]:
     """Return what is to be thought of a maximizing image."""
     rank = "" if score["rank"] is None else f", place {score['rank']} in its layer"
     best = f"{spell(score['activation'], 2)} (best real image {spell(score['best_real'], 2)}){rank}"
-    neighbours = f"{score['neighbours_predicted']} ({score['neighbours_probability']:.2f})"
+    neighbours = f"{score['neighbours_prediction']} ({score['neighbours_probability']:.2f})"
     entries = [
         ("pre-activation", best),
-        ("network reads", f"{score['predicted']} ({score['probability']:.2f})"),
+        ("network reads", f"{score['prediction']} ({score['probability']:.2f})"),
         ("its neighbours are", neighbours),
         ("held-out images nearer to real ones", spell_part(score["distance_rank"])),
         ("restarts agree", spell(score["agreement"], 2)),

@@ -64,8 +64,7 @@ def _list_data(record: DataRecord) -> list[tuple[str, str]]:
 def _tell_file(content: Mapping[str, Any]) -> list[Block]:
     parts = list(content["parts"])
     rows = [
-        [label, *(f"{counts[part]:,}" for part in parts)]
-        for label, counts in content["classes"].items()
+        [label, *(f"{counts[part]:,}" for part in parts)] for label, counts in content["counts"].items()
     ]
     columns = ["class", *("images" if part == "all" else part for part in parts)]
     repeats = (
@@ -100,7 +99,7 @@ def _tell_selected(content: Mapping[str, Any]) -> list[Block]:
     accuracy = f"{found['mean']:.4f}, 95% interval {spell_interval(found['interval'])}"
     chosen = {name: value for name, value in content.items() if name not in ("schema", "cv_accuracy")}
     entries = [(name, spell_option(value)) for name, value in chosen.items()]
-    folds = f"{accuracy} over {count(len(found['folds']), 'fold')}"
+    folds = f"{accuracy} over {count(len(found['accuracies']), 'fold')}"
     return [Text("What was handed to the training:"), Facts([*entries, ("accuracy", folds)])]
 
 

@@ -59,7 +59,7 @@ class Inspection:
             "image_shape": list(dataset.image_shape),
             "layout": asdict(dataset.layout),
             "parts": {part: end - first for part, (first, end) in dataset.parts.items()},
-            "classes": {str(label): dict(counts) for label, counts in self.counts.items()},
+            "counts": {str(label): dict(counts) for label, counts in self.counts.items()},
             "n_blank": self.n_blank,
             "n_repeated": self.n_repeated,
             "n_shared": self.n_shared,

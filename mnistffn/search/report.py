@@ -26,8 +26,8 @@ def list_findings(result: SearchResult) -> dict[str, Any]:
         "best": _list_candidate(result, result.best, findings.n_parameters[0]),
         "smallest": _list_candidate(result, findings.smallest, findings.n_parameters[1]),
         "select": result.select,
-        "within_one_standard_error": findings.n_within,
-        "compared": findings.n_compared,
+        "n_within_one_standard_error": findings.n_within,
+        "n_compared": findings.n_compared,
         "importance": importance,
         "edges": [asdict(edge) for edge in findings.edges],
     }
@@ -49,19 +49,19 @@ def _summarise_accuracy(candidate: Candidate) -> dict[str, Any]:
         "std": candidate.std,
         "standard_error": found.standard_error,
         "interval": [found.low, found.high],
-        "folds": list(candidate.accuracies),
+        "accuracies": list(candidate.accuracies),
     }
 
 
 def describe_winner(result: SearchResult) -> list[str]:
     """Return lines on the best candidate, on the smallest that is as good, and on how sure that is."""
     findings, best = result.findings, result.best
-    counts = count(findings.n_parameters[0], "parameter")
-    images = "" if best.n_images is None else f", trained on {count(best.n_images, 'image')}"
-    found = findings.accuracy
+    images = "" if best.n_images is None else f" trained on {count(best.n_images, 'image')}"
+    found, n_folds = findings.accuracy, count(len(best.accuracies), "fold")
     lines = [
-        f"best: {spell_parameters(best)} ({counts}{images}): accuracy {found.mean:.4f}, "
-        f"95% interval {found.low:.4f} to {found.high:.4f} over {count(len(best.accuracies), 'fold')}"
+        f"best: {spell_parameters(best)}",
+        f"accuracy {found.mean:.4f}, 95% interval {found.low:.4f} to {found.high:.4f} over {n_folds}, "
+        f"{count(findings.n_parameters[0], 'parameter')}{images}",
     ]
     if findings.n_compared == 1:
         return [*lines, "it was compared with no other candidate"]

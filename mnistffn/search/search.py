@@ -11,12 +11,12 @@ from mnistffn.run.files import SEARCHING
 from mnistffn.run.journal import Journal, keep_command
 from mnistffn.run.options import DataOptions
 from mnistffn.run.settings import describe_data, list_versions
-from mnistffn.search.fit import Fit, FitError, Outcome
 from mnistffn.search.options import SearchOptions, plan_rounds
 from mnistffn.search.random_search import count_jobs, make_classifier, random_search
 from mnistffn.search.report import describe_edges, summarise
 from mnistffn.search.result import SearchResult, make_table
 from mnistffn.search.space import SearchSpace, draw_candidates
+from mnistffn.search.standing import Standing
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import resolve_device
 from mnistffn.wording import count
@@ -49,7 +49,8 @@ def run_search(
 
     run_data = open_run_data(run, data, options.seed, progress)
     seed = run_data.resolve_seed(options.seed)
-    n_different = len(draw_candidates(space, options.n_trials, seed))
+    candidates = draw_candidates(space, options.n_trials, seed)
+    n_different = len(candidates)
     if n_different < options.n_trials:
         progress.note(f"different candidates: {n_different:,}, not {options.n_trials:,}")
     options = replace(options, seed=seed, n_trials=n_different)
@@ -59,7 +60,7 @@ def run_search(
     resolved = asdict(options) | {"space": asdict(space), "threads": 1, "device": device}
     with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:
         rounds = plan_rounds(options, len(run_data.split.train))
-        report = _Reporter(progress, sum(tried for tried, _ in rounds) * options.n_folds)
+        n_fits = sum(tried for tried, _ in rounds) * options.n_folds
         X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
         folder = run.path / SEARCHING
         folder.mkdir(exist_ok=True)
@@ -68,7 +69,10 @@ def run_search(
         if kept := journal.open(settings, fresh=fresh):
             progress.note(f"{count(kept, 'fit')} kept from before, in {folder}")
         keep_command(folder, run.command)
-        result = random_search(X, y, space, options, shape, report, journal, progress.note)
+        standing = Standing(progress, n_fits, options.n_folds, kept)
+        result = random_search(
+            X, y, space, options, shape, standing, journal, progress.note, candidates
+        )
         if result.n_unfinished and options.time_limit:
             done = options.n_trials - result.n_unfinished
             progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")
@@ -114,20 +118,3 @@ def _list_settings(
         "parameters": {name: value for name, value in parameters.items() if name not in searched},
         "version": list_versions(),
     }
-
-
-class _Reporter:
-    """Turns fits that have ended into steps of the progress."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self.progress, self.total = progress, total
-        progress.step(0, total, "first fits under way")
-
-    def __call__(self, done: int, fit: Fit, result: Outcome | FitError) -> None:
-        tried = fit.parameters
-        network = f"hidden {','.join(map(str, tried['hidden']))} dropout {tried['dropout']:.2f}"
-        if isinstance(result, FitError):
-            came_to = "failed"
-        else:
-            came_to = f"{result.accuracy:.4f} in {count(result.epochs, 'epoch')}"
-        self.progress.step(done, self.total, f"{network}: {came_to}")

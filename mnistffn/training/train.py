@@ -109,11 +109,11 @@ def run_train(
         checkpoint = Checkpoint(
             run.path / TRAINING / "checkpoint.pt", settings | {"version": list_versions()}, run.command
         )
+        done = 0
         if state := checkpoint.load(fresh=fresh):
-            progress.note(
-                f"{count(len(state['history']), 'epoch')} kept from before, in {checkpoint.path}"
-            )
-        classifier.set_params(on_epoch=_Reporter(progress, classifier.max_epochs, threads))
+            done = len(state["history"])
+            progress.note(f"{count(done, 'epoch')} kept from before, in {checkpoint.path}")
+        classifier.set_params(on_epoch=_Reporter(progress, done, classifier.max_epochs, threads))
         dataset, rows = run_data.dataset, run_data.split.train
         classifier.fit(dataset.flat, dataset.labels, rows=rows, checkpoint=checkpoint)
         if not classifier.best_epoch_:
@@ -184,19 +184,20 @@ class _Threads:
 class _Reporter:
     """Turns epochs into steps of the progress."""
 
-    def __init__(self, progress: Progress, total: int, threads: _Threads) -> None:
+    def __init__(self, progress: Progress, done: int, total: int, threads: _Threads) -> None:
         self.progress, self.total, self.threads = progress, total, threads
         self.accuracies: list[float] = []
-        progress.step(0, total, "training")
+        progress.step(done, total, "training")
 
     def __call__(self, epoch: Epoch) -> None:
-        message = f"loss {epoch.train_loss:.3f}"
+        parts = [f"loss {epoch.train_loss:.3f}"]
         if not isnan(epoch.valid_loss):
-            message += f", validation {epoch.valid_loss:.3f} accuracy {epoch.valid_accuracy:.4f}"
+            accuracy = f"accuracy {epoch.valid_accuracy:.4f}"
+            parts = [accuracy, *parts, f"validation {epoch.valid_loss:.3f}"]
         if not isnan(epoch.pgd_accuracy):
-            message += f" PGD {epoch.pgd_accuracy:.3f}"
+            parts.append(f"PGD {epoch.pgd_accuracy:.3f}")
         self.accuracies.append(epoch.valid_accuracy)
-        self.progress.step(epoch.epoch, self.total, message, self.accuracies)
+        self.progress.step(epoch.epoch, self.total, ", ".join(parts), self.accuracies)
         self.threads.look_again()
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.class_weight import compute_sample_weight
 from torch import Tensor
 
 ClassWeight = Mapping[object, float] | str | None
@@ -55,6 +54,8 @@ def combine_weights(
         msg = "sample_weight must be finite and 0 or more"
         raise ValueError(msg)
     if class_weight is not None:
+        from sklearn.utils.class_weight import compute_sample_weight  # takes half a second
+
         weights = weights * compute_sample_weight(class_weight, labels[rows])
     if not weights.any():
         msg = "all sample weights are zero: there is nothing to train on"

@@ -22,6 +22,7 @@ def seven(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_picture_gets_a_line_a_table_and_a_page(trained_run: Path, seven: Path) -> None:
     result = invoke("predict", seven, "-r", trained_run)
     assert result.exit_code == 0, result.output

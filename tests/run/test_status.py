@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from typer.testing import CliRunner
+import pytest
+from helpers import invoke
 
-from mnistffn.cli.main import app
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.files import SEARCHING, TRAINING
 from mnistffn.run.journal import Journal, keep_command, make_line
@@ -86,18 +86,27 @@ def test_the_bare_command_shows_the_pipeline_and_where_the_run_stands(
     trained_run: Path, monkeypatch
 ) -> None:
     monkeypatch.setenv("MNISTFFN_RUN_DIR", str(trained_run))
-    result = CliRunner().invoke(app, [])
+    result = invoke()
     assert result.exit_code == 0, result.output
     assert "built-in digits" in result.output
     for name in ("data", "search", "train", "evaluate", "explain", "fields", "maximize", "compare"):
         assert f"\n{name} " in f"\n{result.output}"
-    status = CliRunner().invoke(app, ["status", "--json"])
+    status = invoke("status", "--json")
     assert json.loads(status.stdout)["next_commands"] == ["evaluate", "explain", "fields", "maximize"]
 
 
 def test_info_tells_versions_and_the_machine() -> None:
-    result = CliRunner().invoke(app, ["info", "--json"])
+    result = invoke("info", "--json")
     content = json.loads(result.stdout)
     assert {"mnistffn", "torch", "skorch"} <= set(content["packages"])
     assert "pytest" not in content["packages"]
     assert content["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+@pytest.mark.parametrize("command", ["status", "info", "fields"])
+def test_a_file_is_no_run_directory(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "run"
+    file.touch()
+    result = invoke(command, "-r", file)
+    assert result.exit_code == 5
+    assert str(file) in result.stderr

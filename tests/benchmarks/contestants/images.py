@@ -1,0 +1,18 @@
+"""The images, read as a user reads them."""
+
+import os
+
+import numpy as np
+from clock import load_rows
+from scipy.io import loadmat
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+def load_data() -> tuple[Arrays, Arrays]:
+    """Return training and test images, (n, pixels) float32 in [0, 1], each with their classes."""
+    content = loadmat(os.environ["RACE_DATA"])
+    X = content["input_images"].astype(np.float32) / 255
+    y = np.unique(content["output_labels"], return_inverse=True)[1].ravel()
+    rows = load_rows()
+    return (X[rows["train"]], y[rows["train"]]), (X[rows["test"]], y[rows["test"]])
