@@ -111,7 +111,7 @@ def test_a_space_of_few_candidates_has_each_tried_once(tmp_path: Path) -> None:
     for strategy in ("random", "halving"):
         result = invoke("search", *fixed, *tuned, "--strategy", strategy, "--fresh")
         assert result.exit_code == 0, result.output
-        assert "there are 3 different candidates, not 8" in result.stderr
+        assert "different candidates: 3, not 8" in result.stderr
         tried = [c["parameters"]["batch_size"] for c in json.loads(result.stdout)["candidates"]]
         assert set(tried) == {32, 64, None}
         assert len(tried) == 3 if strategy == "random" else len(tried) >= 3
