@@ -1,5 +1,6 @@
 """``python -m mnistffn``, and where the command ``mnistffn`` begins."""
 
+import os
 import sys
 
 from mnistffn import machine
@@ -8,6 +9,8 @@ from mnistffn.cli.signals import Stopped, watch_signals
 
 def main() -> None:
     """Run the command line; signals are watched before anything is imported that takes its time."""
+    if os.name != "posix":  # no fcntl: nothing would keep two commands out of one run directory
+        sys.exit("error: the commands of mnistffn run on Linux and macOS: on Windows, use them in WSL")
     try:
         watch_signals()
         machine.wait_passively()

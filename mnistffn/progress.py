@@ -9,8 +9,9 @@ class Progress:
     def note(self, message: str) -> None:
         """Take a line about what was found or decided."""
 
-    def step(self, done: int, total: int, message: str, trend: Sequence[float] = ()) -> None:
+    def step(self, done: int, total: int, message: str = "", trend: Sequence[float] = ()) -> None:
         """Take the news that ``done`` of ``total`` parts of the work are finished.
 
-        ``trend`` is how what is measured has changed, the latest last.
+        Without a ``message``, nothing else is new. ``trend`` is how what is measured has changed,
+        the latest last.
         """

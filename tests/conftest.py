@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each: threads that wait fo
     torch.set_num_threads(1)
 
 
-LONGEST = ("test_mnist", "test_cluster", "test_cli", "test_pool", "test_search", "test_kills")
+LONGEST = (
+    "test_mnist", "test_cli", "test_pool", "test_figures", "test_report", "test_layouts", "test_train",
+    "test_classifier", "test_cluster", "test_robustness", "test_kills", "test_net", "test_search",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,9 +44,20 @@ def mnist_path() -> Path:
 
 
 @pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing, which takes most of a small evaluation's time; the files are written still."""
-    monkeypatch.setattr("mnistffn.figures.render.render", lambda draw: bytes(20_000))
+def pictures() -> None:
+    """Draw what is to be drawn."""
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Draw nothing unless a test asks for ``pictures``: it takes most of a small command's time.
+
+    The files are written still, with bytes that mean nothing.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "pictures" not in request.fixturenames:
+            patch.setattr("mnistffn.figures.render.render", lambda draw: bytes(20_000))
+        yield
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import os
 import shutil
 import struct
 import sys
-import time
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -26,7 +25,7 @@ from mnistffn.data.formats import hdf5, hdf5child
 from mnistffn.errors import DataError
 
 N = 24  # images of a file
-SLOWEST = 5.0  # seconds
+SLOWEST = 5.0  # seconds of the processor
 LARGEST = 1 << 30  # bytes
 
 
@@ -153,6 +152,11 @@ def _read_peak() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
+def _read_processor_time() -> float:
+    """Return the seconds that this program and the forks that have ended computed."""
+    return sum(os.times()[:4])
+
+
 SIGNALS: Counter[int] = Counter()
 PEAKS: list[int] = []
 
@@ -177,7 +181,7 @@ def try_mutants(count: int, seed: int, folder: Path, kinds: list[str]) -> dict[s
         for number in range(count):
             name, content = seeds[number % len(seeds)]
             (place / name).write_bytes(mutate(content, generator))
-            start = time.perf_counter()
+            start = _read_processor_time()
             try:
                 load_dataset(place / {"PNG": "p", "IDX": "m-images"}.get(kind, name))
                 outcomes["read"] += 1
@@ -186,7 +190,7 @@ def try_mutants(count: int, seed: int, folder: Path, kinds: list[str]) -> dict[s
             except BaseException:
                 shutil.copy(place / name, "/tmp/mutant")
                 raise
-            seconds = time.perf_counter() - start
+            seconds = _read_processor_time() - start
             outcomes["slowest ms"] = max(outcomes["slowest ms"], int(1000 * seconds))
             if seconds >= SLOWEST:
                 shutil.copy(place / name, "/tmp/mutant")

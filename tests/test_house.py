@@ -23,11 +23,12 @@ PACKAGE = Path(mnistffn.__file__).parent
 README = PACKAGE.parent / "README.md"
 
 # What each wing may import beside itself and the standard library. A wing never imports one above it.
-BASE = {"errors", "progress"}
+BASE = {"errors", "progress", "wording"}
 WINGS = {
     "errors": set(),
     "progress": set(),
     "machine": set(),
+    "wording": set(),
     "figures": {"matplotlib", "numpy", "PIL", "errors"},
     "data": {"numpy", "scipy", "sklearn", "h5py", "PIL", "pooch", "requests"} | BASE,
     "run": {"numpy", "data", "figures"} | BASE,

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
+from mnistffn.cli.values import read_run_dir
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from mnistffn.cli.table import FittedTable
 
 DEFAULT_OUTPUT = Path("comparison")
 WIDEST = 3  # runs side by side on a screen
@@ -32,7 +35,8 @@ def compare(
         typer.Argument(
             metavar="RUN",
             help="Run directories with a model, from 2 to 10 of them.",
-            parser=opt.read_run_dir,
+            parser=read_run_dir,
+            autocompletion=completion.complete_run_dir,
             show_default=False,
         ),
     ],
@@ -51,7 +55,7 @@ def compare(
             "-o",
             metavar="<path>",
             help="Folder for the comparison.",
-            parser=opt.read_run_dir,
+            parser=read_run_dir,
         ),
     ] = DEFAULT_OUTPUT,
     json_output: opt.JsonOption = False,
@@ -80,10 +84,10 @@ def compare(
         terminal.finish("compare", content)
 
 
-def _describe(content: Mapping[str, Any]) -> "Iterator[tuple[str, Table]]":
+def _describe(content: Mapping[str, Any]) -> "Iterator[tuple[str, FittedTable]]":
     """Yield the tables of a comparison, each with a line that goes before it."""
     attack, differing = content["attack"], content["settings_that_differ"]
-    text = f"all were tested on the same {content['n']:,} images"
+    text = f"all were tested on the same {count(content['n'], 'image')}"
     if attack:
         text += f"; under {attack['strength']:g}: attacked so (PGD, {attack['norm']})"
     yield text, _make_table(content)
@@ -95,51 +99,47 @@ def _describe(content: Mapping[str, Any]) -> "Iterator[tuple[str, Table]]":
         yield f"different in training{alone}", _make_settings_table(content)
 
 
-def _make_table(content: Mapping[str, Any]) -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(content: Mapping[str, Any]) -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     attack = content["attack"]
-    columns = ["run", "accuracy", "95% interval", "calib.\nerror", "parameters", "seconds"]
+    columns = ["run", "accuracy", "95% interval", "calibration error", "parameters", "seconds"]
     if attack:
-        columns.insert(4, f"under\n{attack['strength']:g}")
+        columns.insert(4, f"accuracy under {attack['strength']:g}")
     rows = []
     for run in content["runs"]:
         low, high = run["interval"]
         found, seconds = run["under_attack"], run["seconds"]
-        row = [_plain(run["name"]), f"{run['accuracy']:.4f}", f"{low:.4f} to {high:.4f}"]
+        row = [run["name"], f"{run['accuracy']:.4f}", f"{low:.4f} to {high:.4f}"]
         row += [f"{run['calibration_error']:.4f}"]
         row += [f"{found['accuracy']:.4f}" if found else "-"] if attack else []
         rows.append([*row, f"{run['n_parameters']:,}", "-" if seconds is None else f"{seconds:.1f}"])
-    return make_table(columns, rows)
+    return make_table(columns, rows, n_kept=2)
 
 
-def _make_pairs_table(content: Mapping[str, Any]) -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_pairs_table(content: Mapping[str, Any]) -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
-    columns = ["first", "second", "only\nfirst", "only\nsecond", "difference in\npoints (95%)", "p"]
+    columns = ["first", "second", "only first", "only second", "difference in points (95%)", "p"]
     rows = []
     for pair in content["pairs"]:
         ends = [f"{100 * end + 0.0:+.2f}" for end in pair["interval"] or ()]
-        row = [_plain(pair["first"]), _plain(pair["second"]), f"{pair['only_first']:,}"]
+        row = [pair["first"], pair["second"], f"{pair['only_first']:,}"]
         row += [f"{pair['only_second']:,}", " to ".join(ends) or "-", f"{pair['p_corrected']:.2g}"]
         rows.append(row)
-    return make_table(columns, rows)
+    return make_table(columns, rows, n_kept=len(columns))
 
 
-def _make_settings_table(content: Mapping[str, Any]) -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_settings_table(content: Mapping[str, Any]) -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     differing = content["settings_that_differ"]
     rows = [[name, *map(_spell, values)] for name, values in differing.items()]
-    return make_table(["", *(_plain(run["name"]) for run in content["runs"])], rows)
+    columns = ["", *(run["name"] for run in content["runs"])]
+    return make_table(columns, rows, n_kept=len(columns))
 
 
 def _spell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _plain(name: str) -> str:
-    """Return a name that Rich takes for no markup."""
-    return name.replace("[", r"\[")

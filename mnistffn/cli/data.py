@@ -1,5 +1,7 @@
 """The face of looking at a data file."""
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,8 +11,7 @@ from mnistffn.cli import options as opt
 from mnistffn.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.run.download import DownloadOptions
     from mnistffn.run.inspect import Inspection
 
@@ -102,13 +103,17 @@ def data(
         from mnistffn.run.inspect import run_inspect
 
         fetched = _read_download(download, part, mirror)
-        found = run_inspect(terminal.run, opt.take_data(context), terminal, convert, fetched)
+        where = opt.take_data(context)
+        found = run_inspect(terminal.run, where, terminal, convert, fetched)
         for name, what in _describe(found):
             terminal.show_entry(name, what)
         terminal.show(_make_table(found))
-        told = found.dataset.source
-        source = "" if found.dataset.is_builtin else f" {'DATA' if is_pipe(Path(told)) else told}"
-        terminal.finish("data", found.summarise(), f"search{source}", f"train{source} --hidden 360,187")
+        if not found.dataset.is_builtin:
+            told = Path(found.dataset.source)
+            where = replace(where, path=Path("DATA") if is_pipe(told) else told)
+        search = shlex.join(["search", *where.spell()])
+        train = shlex.join(["train", *where.spell(), "--hidden", "360,187"])
+        terminal.finish("data", found.summarise(), search, train)
 
 
 def _read_download(
@@ -138,7 +143,10 @@ def _describe(found: "Inspection") -> list[tuple[str, str]]:
         ("values", _give_reason(layout.value_range, layout.scale_evidence)),
         ("ink", _give_reason(layout.polarity, layout.polarity_evidence)),
         ("parts", parts or "none: a part for testing will be held out"),
-        ("repeats", f"{found.n_repeated:,} images occurred before, {found.n_blank:,} are blank"),
+        (
+            "repeats",
+            f"images that occurred before: {found.n_repeated:,}, blank ones: {found.n_blank:,}",
+        ),
     ]
     if layout.unused:
         unused = ", ".join(f"{name} {shape}" for name, shape in layout.unused.items())
@@ -150,12 +158,12 @@ def _give_reason(what: str, reason: str) -> str:
     return f"{what} ({reason})" if reason else what
 
 
-def _make_table(found: "Inspection") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(found: "Inspection") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     parts = list(found.dataset.parts)
     columns = ["class", *("images" if part == "all" else part for part in parts)]
     rows = [
         [str(label), *(f"{counts[part]:,}" for part in parts)] for label, counts in found.counts.items()
     ]
-    return make_table(columns, rows, "")
+    return make_table(columns, rows, n_kept=len(columns))

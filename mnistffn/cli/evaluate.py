@@ -1,19 +1,32 @@
 """The face of the evaluation."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.values import read_seed, read_strength
 from mnistffn.errors import GateError
 from mnistffn.training.parameters import PARAMETERS, Norm
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.evaluation.findings import Findings
     from mnistffn.evaluation.metrics import Metrics
+
+ATTACK = "Under attack"
+
+
+def read_accuracy(text: str | float) -> float:
+    """Return an accuracy from 0 to 1."""
+    with suppress(ValueError):
+        if 0 <= (accuracy := float(text)) <= 1:
+            return accuracy
+    msg = f"{text!r} is no accuracy from 0 to 1"
+    raise typer.BadParameter(msg)
 
 
 def register(app: typer.Typer) -> None:
@@ -30,36 +43,50 @@ def evaluate(
     fail_under: Annotated[
         float | None,
         typer.Option(
-            min=0,
-            max=1,
             metavar="<float>",
+            parser=read_accuracy,
             help="Exit with 3 if the accuracy is lower.",
             show_default=False,
         ),
     ] = None,
-    attack: Annotated[
+    strengths: Annotated[
         str | None,
         typer.Option(
+            "--attack",
             metavar="EPS",
-            help="Attack the images too (PGD, 20 steps) with changes of this strength or strengths, "
-            "as in 0.05,0.1.",
+            help="Attack the images too (PGD, 20 steps), with strengths as in 0.05,8/255.",
+            rich_help_panel=ATTACK,
             show_default=False,
         ),
     ] = None,
-    attack_norm: Annotated[
+    norm: Annotated[
         Norm | None,
         typer.Option(
+            "--attack-norm",
             metavar=PARAMETERS["adversarial_norm"].metavar,
             help=PARAMETERS["adversarial_norm"].help,
             show_default="linf",
+            rich_help_panel=ATTACK,
         ),
     ] = None,
-    restarts: Annotated[
-        int | None, typer.Option(help="Random starts of every attack.", show_default="1")
+    n_restarts: Annotated[
+        int | None,
+        typer.Option(
+            "--restarts",
+            help="Random starts of every attack.",
+            show_default="1",
+            rich_help_panel=ATTACK,
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Seed of the attacks' starts.", show_default="the split's"),
+        typer.Option(
+            parser=read_seed,
+            metavar="<int>",
+            help="Of the attacks' starts.",
+            show_default="the split's",
+            rich_help_panel=ATTACK,
+        ),
     ] = None,
     images: opt.ImagesOption = None,
     labels: opt.LabelsOption = None,
@@ -79,17 +106,17 @@ def evaluate(
     """
     from mnistffn.cli.terminal import Terminal
 
-    given: dict[str, Any] = {"norm": attack_norm, "n_restarts": restarts, "seed": seed}
+    given: dict[str, Any] = {"norm": norm, "n_restarts": n_restarts, "seed": seed}
     given = {name: value for name, value in given.items() if value is not None}
-    if given and attack is None:
+    if given and strengths is None:
         msg = "--attack-norm, --restarts and --seed are of use with --attack only"
         raise typer.BadParameter(msg)
-    strengths = None if attack is None else read_strengths(attack)
+    tried = None if strengths is None else read_strengths(strengths)
     with Terminal.of(context) as terminal:
         from mnistffn.evaluation.evaluate import run_evaluate
         from mnistffn.evaluation.robustness import AttackOptions
 
-        attacks = None if strengths is None else AttackOptions(strengths, **given)
+        attacks = None if tried is None else AttackOptions(tried, **given)
         result = run_evaluate(terminal.run, opt.take_data(context), terminal, attacks)
         terminal.show(_describe(result.findings))
         terminal.show(_make_table(result.metrics))
@@ -106,7 +133,7 @@ def _describe(found: "Findings") -> str:
     low, high = metrics.interval
     lines = [
         f"accuracy {metrics.accuracy:.4f}, 95% interval {low:.4f} to {high:.4f}, "
-        f"{metrics.errors:,} errors in {metrics.n:,} images",
+        f"{count(metrics.errors, 'error')} in {count(metrics.n, 'image')}",
         f"balanced accuracy {metrics.balanced_accuracy:.4f}, macro F1 {metrics.macro_f1:.4f}, "
         f"top-2 accuracy {metrics.top2_accuracy:.4f}",
         *_describe_confidence(found),
@@ -150,14 +177,14 @@ def _describe_robustness(robustness: Mapping[str, Any]) -> str:
 def read_strengths(text: str) -> tuple[float, ...]:
     """Return strengths from text such as ``0.05,8/255``."""
     try:
-        return tuple(opt.read_strength(part) for part in text.split(","))
+        return tuple(read_strength(part) for part in text.split(","))
     except typer.BadParameter as error:
         msg = f"{text!r} is no list of strengths such as 0.05,8/255"
         raise typer.BadParameter(msg, param_hint="--attack") from error
 
 
-def _make_table(metrics: "Metrics") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(metrics: "Metrics") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = [
         [
@@ -167,4 +194,4 @@ def _make_table(metrics: "Metrics") -> "Table":
         ]
         for c in metrics.per_class
     ]
-    return make_table(["class", "precision", "recall", "F1", "images"], rows, "")
+    return make_table(["class", "precision", "recall", "F1", "images"], rows, n_kept=4)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from mnistffn.cli.table import FittedTable
 
 OWN = "Pictures of your own"
 LONGEST = 16  # letters of a picture's name in the table
@@ -55,7 +56,11 @@ def explain(
     label: Annotated[
         str | None,
         typer.Option(
-            metavar="CLASS", help="What the picture shows.", rich_help_panel=OWN, show_default=False
+            metavar="CLASS",
+            help="What the picture shows.",
+            autocompletion=completion.complete_class,
+            rich_help_panel=OWN,
+            show_default=False,
         ),
     ] = None,
     as_is: Annotated[
@@ -102,12 +107,16 @@ def explain(
         terminal.finish(result.stages, {"images": result.images})
 
 
-def _make_table(images: Sequence[Mapping[str, Any]]) -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(images: Sequence[Mapping[str, Any]]) -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = [_spell(image) for image in images]
-    columns = ["image", "label", "read as", "next", "by unit", "fits", "near", "change"]
-    return make_table(columns, rows, "by unit: its part of what spoke for it; near, fits: which class")
+    columns = [
+        "image", "label", "read as", "next class", "strongest unit", "smallest change", "nearest image",
+        "pattern fits",
+    ]  # fmt: skip
+    told = "strongest unit: its part of what spoke for the class; the last two: which class"
+    return make_table(columns, rows, told, n_kept=3)
 
 
 def _spell(image: Mapping[str, Any]) -> list[str]:
@@ -116,14 +125,14 @@ def _spell(image: Mapping[str, Any]) -> list[str]:
     unit = chain[0]["strongest"][0] if chain and chain[0]["strongest"] else None
     fits = [(value, name) for value, name in zip(image["agreement"], image["classes"], strict=True)]
     known = [pair for pair in fits if pair[0] is not None]
-    size = image["change"]["size"]
+    size = image["change"]["strength"]
     return [
-        str(image["index"]) if image["picture"] is None else Path(image["picture"]).name[-LONGEST:],
+        str(image["index"]) if image["file"] is None else Path(image["file"]).name[-LONGEST:],
         "" if image["label"] is None else str(image["label"]),
         f"{image['prediction']} ({probability[image['prediction']]:.2f})",
         f"{image['rival']} ({probability[image['rival']]:.2f})",
         "" if unit is None else f"{unit['unit']} ({unit['share']:.0%})",
-        str(max(known, key=lambda pair: pair[0])[1]) if known else "",
-        str(image["nearest"]["pixels"]["any"]["label"]),
         "none" if size is None else f"{size:.2g} to {image['change']['read_as']}",
+        str(image["nearest"]["pixels"]["any"]["label"]),
+        str(max(known, key=lambda pair: pair[0])[1]) if known else "",
     ]

@@ -8,8 +8,7 @@ from mnistffn.cli import options as opt
 from mnistffn.inside.options import KINDS, SORTS, FieldsOptions
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.inside.fields import FieldsResult
     from mnistffn.inside.unitstats import UnitStatistics
 
@@ -35,9 +34,10 @@ def fields(
     data: opt.OwnDataArgument = None,
     layer: opt.LayerOption = None,
     units: opt.UnitsOption = None,
-    kind: Annotated[
+    kinds: Annotated[
         list[str] | None,
         typer.Option(
+            "--kind",
             help=f"What to draw: {', '.join(KINDS[:-1])} or {KINDS[-1]}. Repeatable.",
             show_default="all",
         ),
@@ -69,7 +69,7 @@ def fields(
     """
     from mnistffn.cli.terminal import Terminal
 
-    chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kind or KINDS)), sort, top)
+    chosen = FieldsOptions(layer, units, tuple(dict.fromkeys(kinds or KINDS)), sort, top)
     with Terminal.of(context) as terminal:
         from mnistffn.inside.fields import run_fields, summarise
 
@@ -79,8 +79,8 @@ def fields(
         terminal.finish(f"fields-layer{result.layer}", content, f"maximize --layer {result.layer}")
 
 
-def _make_table(result: "FieldsResult") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(result: "FieldsResult") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     names = result.kind_names
     rows = [
@@ -95,10 +95,10 @@ def _make_table(result: "FieldsResult") -> "Table":
         for row, unit in enumerate(result.statistics[:ROWS])
     ]
     effect = [] if any(unit.effect is None for unit in result.statistics) else ["effect"]
-    columns = ["unit", "prefers", "on for", *effect, "lost", *names.values()]
+    columns = ["unit", "prefers", "active for", *effect, "accuracy lost", *names.values()]
     shown = "" if len(rows) == len(result.units) else f", {ROWS} of {len(result.units)} units"
-    meanings = ["effect: nats"] * len(effect) + ["lost: points of accuracy", "fields: R²"]
-    return make_table(columns, rows, f"layer {result.layer}{shown}; {'; '.join(meanings)}")
+    meanings = ["effect: nats"] * len(effect) + ["accuracy lost: points", "fields: R²"]
+    return make_table(columns, rows, f"layer {result.layer}{shown}; {'; '.join(meanings)}", n_kept=2)
 
 
 def _spell_lost(unit: "UnitStatistics") -> str:

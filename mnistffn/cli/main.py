@@ -7,13 +7,15 @@ import codecs
 import gc
 import io
 import os
+import re
+import shutil
 import sys
 import traceback
 import unicodedata
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from mnistffn.cli import (
     compare,
@@ -29,8 +31,10 @@ from mnistffn.cli import (
     status,
     train,
 )
+from mnistffn.cli.command import Command
 from mnistffn.cli.signals import Stopped, end
-from mnistffn.errors import MnistffnError
+from mnistffn.cli.wrap import TOGETHER, wrap
+from mnistffn.errors import EXIT_CODES, MnistffnError
 
 PLAIN = {"±": "+-", "–": "-", "—": "-", "−": "-", "→": "->", "×": "x", "…": "...", "’": "'"}  # noqa: RUF001
 
@@ -55,7 +59,8 @@ class CommandGroup(TyperGroup):
             code = _report(str(error), error.exit_code)
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
-            hint = f" (see {context.command_path} --help)" if context else ""
+            see = f"{context.command_path} --help".replace(" ", TOGETHER) if context else ""
+            hint = f" (see {see})" if see else ""
             message = error.format_message()  # empty where the help was printed already
             code = _report(f"{message}{hint}", error.exit_code) if message else error.exit_code
         except Stopped as stopped:
@@ -84,14 +89,16 @@ def _spell_in_ascii(error: UnicodeError) -> tuple[str, int]:
 def _report(message: str, code: int) -> int:
     if os.environ.get("MNISTFFN_DEBUG"):
         traceback.print_exc()
-    line = " ".join(message.split())
-    sys.stderr.write(f"error: {line}\n")
+    line = re.sub(r"[ \t\r\n]+", " ", f"error: {message}")
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    sys.stderr.write(f"{wrap(line, width)}\n")
     return code
 
 
 app = typer.Typer(
     cls=CommandGroup,
     invoke_without_command=True,
+    epilog=f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -133,3 +140,7 @@ compare.register(app)
 export.register(app)
 report.register(app)
 status.register(app)
+
+for registered in app.registered_commands:
+    if registered.cls is TyperCommand:
+        registered.cls = Command

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
+from mnistffn.cli.values import read_seed
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.inside.scorecard import Score
 
 ROWS = 20
 PROBLEMS = 10
+ASCENT: dict[str, Any] = {"rich_help_panel": "The ascent"}
+IMAGE: dict[str, Any] = {"rich_help_panel": "The image"}
 
 
 def register(app: typer.Typer) -> None:
@@ -36,44 +39,46 @@ def maximize(
         typer.Option(
             "--objective",
             "-o",
-            help="Maximize a weighted sum of units, such as 4-9 or 0.5*3+17, or mean: that of the "
-            "layer. Repeatable.",
+            metavar="WHAT",
+            help="A weighted sum of units, as in 4-9 or 0.5*3+17, or mean: that of the layer. "
+            "Repeatable.",
+            autocompletion=completion.complete_objective,
             show_default=False,
         ),
     ] = None,
     card: Annotated[
-        bool, typer.Option("--card", help="Write one page about every one of --units instead.")
+        bool, typer.Option("--card", help="One page about each of --units instead.")
     ] = False,
-    animate: Annotated[bool, typer.Option("--animate", help="Write the ascent as a GIF too.")] = False,
-    steps: Annotated[int, typer.Option(help="Steps of gradient ascent.")] = 256,
-    lr: Annotated[float, typer.Option(help="Learning rate of the ascent (Adam).")] = 0.1,
-    restarts: Annotated[int, typer.Option(help="Starts of every image; the best is kept.")] = 3,
+    animate: Annotated[bool, typer.Option("--animate", help="The ascent as a GIF too.")] = False,
     start: Annotated[
-        str, typer.Option(help="Start from noise, the mean image, or a real image that excites most.")
+        str, typer.Option(help="noise, mean (image), or real: the one that excites most.", **ASCENT)
     ] = "noise",
-    pixels: Annotated[
-        str, typer.Option(help="sigmoid: in [0, 1]; free: bounded by the norm only.")
-    ] = "sigmoid",
-    norm: Annotated[
-        float, typer.Option(help="Norm of the image, in parts of the training images' median.")
-    ] = 1.0,
-    varying: Annotated[
-        float,
-        typer.Option(
-            help="Pixels that vary in a smaller part of the training images are left as usual."
-        ),
-    ] = 0.05,
-    total_variation: Annotated[
-        float, typer.Option(help="Weight of the penalty on total variation.")
-    ] = 4.0,
+    restarts: Annotated[
+        int, typer.Option(help="Starts of every image; the best is kept.", **ASCENT)
+    ] = 3,
+    steps: Annotated[int, typer.Option(help="Steps of gradient ascent.", **ASCENT)] = 256,
+    lr: Annotated[float, typer.Option(help="Learning rate (Adam).", **ASCENT)] = 0.1,
     jitter: Annotated[
         int | None,
-        typer.Option(help="Largest random shift at every step, in pixels.", show_default="side/14"),
+        typer.Option(help="Largest shift at each step, in pixels.", show_default="side/14", **ASCENT),
     ] = None,
     seed: Annotated[
         int,
-        typer.Option(min=0, max=2**32 - 1, metavar="<int>", help="Seed of the starts and the shifts."),
+        typer.Option(parser=read_seed, metavar="<int>", help="Of the starts and the shifts.", **ASCENT),
     ] = 0,
+    pixels: Annotated[
+        str, typer.Option(help="sigmoid: in [0, 1]; free: bounded by the norm only.", **IMAGE)
+    ] = "sigmoid",
+    norm: Annotated[
+        float, typer.Option(help="Of the image, in parts of the training images' median.", **IMAGE)
+    ] = 1.0,
+    total_variation: Annotated[
+        float, typer.Option(help="Weight of the penalty on total variation.", **IMAGE)
+    ] = 4.0,
+    varying: Annotated[
+        float,
+        typer.Option(help="Pixels that vary in fewer of the training images stay as usual.", **IMAGE),
+    ] = 0.05,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
@@ -120,8 +125,8 @@ def maximize(
         terminal.finish(stages, content)
 
 
-def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(layer: int, scores: "Sequence[Score]") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = [
         [
@@ -129,8 +134,8 @@ def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
             f"{score.activation:.2f}",
             _spell(score.ratio, ".0%"),
             _spell(score.rank, "d"),
-            f"{score.predicted} ({score.probability:.2f})",
-            f"{score.neighbours_predicted} ({score.neighbours_probability:.1f})",
+            f"{score.prediction} ({score.probability:.2f})",
+            f"{score.neighbours_prediction} ({score.neighbours_probability:.1f})",
             f"{100 * score.distance_rank:.0f}%",
             _spell(score.agreement, ".2f"),
             _spell(score.survival, ".0%"),
@@ -139,9 +144,10 @@ def _make_table(layer: int, scores: "Sequence[Score]") -> "Table":
     ]
     shown = "" if len(rows) == len(scores) else f", the first {ROWS} of {len(scores)}"
     columns = [
-        "unit", "value", "of best", "rank", "network", "neighbours", "unusual", "restarts", "shifted",
+        "unit", "activation", "of best real", "rank", "read as", "neighbours", "unusual",
+        "starts agree", "after a shift",
     ]  # fmt: skip
-    return make_table(columns, rows, f"layer {layer}{shown}")
+    return make_table(columns, rows, f"layer {layer}{shown}", n_kept=2)
 
 
 def _spell_problems(scores: "Sequence[Score]") -> list[str]:

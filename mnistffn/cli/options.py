@@ -1,11 +1,20 @@
 """Options that several commands share, and how their values are read."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from mnistffn import wording
+from mnistffn.cli import completion
+from mnistffn.cli.values import (
+    read_run_dir,
+    read_seed,
+    read_shape,
+    read_size,
+    read_sizes,
+    read_strength,
+)
 from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS, Device, Precision
 from mnistffn.training.recipes import DEFAULT_RECIPE, RECIPES
 
@@ -16,27 +25,20 @@ if TYPE_CHECKING:
 Polarity = Literal["auto", "bright", "dark"]
 LabelsMean = Literal["auto", "as-is", "ten-is-zero", "digit-plus-one", "last-is-zero"]
 
-DEFAULT_RUN_DIR = Path("run")
-DATA = "Data"  # the panel of what says how a data file is read
-UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+DEFAULT_RUN_DIR = wording.DEFAULT_RUN_DIR
+# Panels of the helps that several commands have
+SPLIT, DATA = "Which images", "How the data file is read"
+COMPUTING, COMMON = "Computing", "Run directory and output"
 
 DataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA",
-        help="MATLAB, NumPy, IDX or CSV file, or folder of PNG or JPEG images by class; also a pipe. "
-        "Default: the run directory's, else built-in digits.",
+        help="MATLAB, NumPy, IDX or CSV file, or a folder of images by class. "
+        "Default: the run's, else built-in digits.",
         show_default=False,
     ),
 ]
-
-
-def read_run_dir(text: str | Path) -> Path:
-    """Return the path of a run directory; the empty path would be the current folder."""
-    if not str(text).strip():
-        msg = "the run directory has no name: give one, such as run, or . for the current folder"
-        raise typer.BadParameter(msg)
-    return Path(text)
 
 
 RunDirOption = Annotated[
@@ -44,9 +46,11 @@ RunDirOption = Annotated[
     typer.Option(
         "--run-dir",
         "-r",
-        envvar="MNISTFFN_RUN_DIR",
+        envvar=wording.RUN_DIR_VARIABLE,
         help="Folder that the commands share.",
+        rich_help_panel=COMMON,
         parser=read_run_dir,
+        autocompletion=completion.complete_run_dir,
         metavar="<path>",
     ),
 ]
@@ -54,7 +58,7 @@ OwnDataArgument = Annotated[
     Path | None,
     typer.Argument(
         metavar="DATA",
-        help="The data that the network was trained on, if they lie elsewhere now.",
+        help="The data that the network was trained on, if elsewhere now.",
         show_default=False,
     ),
 ]
@@ -63,7 +67,7 @@ ImagesOption = Annotated[
     typer.Option(
         "--images",
         metavar="NAME",
-        help="Variable with the images, such as dataset.train.images.",
+        help="Its variable with the images, as in train.images.",
         rich_help_panel=DATA,
         show_default="recognised",
     ),
@@ -73,7 +77,7 @@ LabelsOption = Annotated[
     typer.Option(
         "--labels",
         metavar="NAME",
-        help="Variable with the labels; X(:,1) or X(:,end) for a column of the images.",
+        help="Its variable with the labels; X(:,end) is a column.",
         rich_help_panel=DATA,
         show_default="recognised",
     ),
@@ -82,7 +86,7 @@ PolarityOption = Annotated[
     Polarity | None,
     typer.Option(
         metavar="HOW",
-        help="Ink of the file: bright, dark, or auto: unlike the border.",
+        help="Ink: bright, dark, or auto: unlike the border.",
         rich_help_panel=DATA,
         show_default=False,
     ),
@@ -91,7 +95,7 @@ LabelsMeanOption = Annotated[
     LabelsMean | None,
     typer.Option(
         metavar="HOW",
-        help="as-is, ten-is-zero, digit-plus-one, last-is-zero (one-hot) or auto: compare with digits.",
+        help="as-is, ten-is-zero, digit-plus-one, last-is-zero or auto: compare with digits.",
         rich_help_panel=DATA,
         show_default=False,
     ),
@@ -100,7 +104,7 @@ ImageShapeOption = Annotated[
     str | None,
     typer.Option(
         metavar="HxW",
-        help="Height and width, where pixels lie in a row, as in 20x16.",
+        help="Height and width, as in 20x16.",
         rich_help_panel=DATA,
         show_default="recognised",
     ),
@@ -109,20 +113,20 @@ GroupsOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Variable with the writer of every image: each goes to one side of the split.",
-        rich_help_panel=DATA,
+        help="Variable with the writer of each image: none in two parts.",
+        rich_help_panel=SPLIT,
         show_default=False,
     ),
 ]
 ResplitOption = Annotated[
     bool,
     typer.Option(
-        "--resplit", help="Hold out a test part even if the file has one.", rich_help_panel=DATA
+        "--resplit", help="Hold out a test part even if the file has one.", rich_help_panel=SPLIT
     ),
 ]
 UniqueOption = Annotated[
     bool,
-    typer.Option("--unique", help="Leave out images that occur a second time.", rich_help_panel=DATA),
+    typer.Option("--unique", help="Leave out images that occur a second time.", rich_help_panel=SPLIT),
 ]
 MaxSizeOption = Annotated[
     str | None,
@@ -137,7 +141,7 @@ OrientationOption = Annotated[
     Literal["auto", "row-major", "column-major"] | None,
     typer.Option(
         metavar="HOW",
-        help="How pixels lie in a row: row-major, column-major, or auto: compare with digits.",
+        help="row-major, column-major, or auto: compare with digits.",
         rich_help_panel=DATA,
         show_default=False,
     ),
@@ -145,32 +149,36 @@ OrientationOption = Annotated[
 TestSizeOption = Annotated[
     float | None,
     typer.Option(
-        help="Part held out for testing. Default: the file's own, the run directory's, or 0.1.",
-        rich_help_panel=DATA,
-        show_default=False,
+        help="Part held out for testing.",
+        rich_help_panel=SPLIT,
+        show_default="the run's, the file's own, or 0.1",
     ),
 ]
 SeedOption = Annotated[
     int | None,
     typer.Option(
-        min=0,
-        max=2**32 - 1,
+        help="Of all that is random; a run's first also fixes its split.",
+        rich_help_panel=SPLIT,
+        parser=read_seed,
         metavar="<int>",
-        help="Seed of all that is random; a run's first one also fixes the split. Default: that, or 0.",
-        show_default=False,
+        show_default="the run's first, or 0",
     ),
 ]
 PrecisionOption = Annotated[
     Precision,
     typer.Option(
         metavar="HOW",
-        help="Numbers of the matrix products in training: float32, tf32 (CUDA) or bf16 (CPU or GPU).",
+        help="Of matrix products: float32, tf32 (CUDA) or bf16.",
+        rich_help_panel=COMPUTING,
     ),
 ]
 DeviceOption = Annotated[
     Device,
     typer.Option(
-        metavar="WHERE", help="Where to train: cpu, cuda, cuda:1, mps, or auto: a GPU if there is one."
+        metavar="WHERE",
+        help="cpu, cuda, cuda:1, mps, or auto: a GPU if there is one.",
+        autocompletion=completion.complete_device,
+        rich_help_panel=COMPUTING,
     ),
 ]
 LayerOption = Annotated[
@@ -178,8 +186,9 @@ LayerOption = Annotated[
     typer.Option(
         "--layer",
         "-l",
-        help="Layer, counted from 1. Default: the last, the output.",
-        show_default=False,
+        help="Layer, counted from 1.",
+        autocompletion=completion.complete_layer,
+        show_default="the last, the output",
     ),
 ]
 UnitsOption = Annotated[
@@ -187,26 +196,36 @@ UnitsOption = Annotated[
     typer.Option(
         "--units",
         "-u",
-        help="Units from 0, such as 0,3,5-9; classes, in the output layer.",
+        help="From 0, as in 0,3,5-9; in the output layer, classes.",
+        autocompletion=completion.complete_units,
         show_default="all",
     ),
 ]
 RecipeOption = Annotated[
     str | None,
     typer.Option(
-        help=f"Named way to train: {', '.join(RECIPES)}. Default: that of the search, else "
-        f"{DEFAULT_RECIPE}.",
-        show_default=False,
+        metavar="NAME",
+        help=f"Way to train: {', '.join(RECIPES)}.",
+        autocompletion=completion.complete_recipe,
+        show_default=f"the search's, else {DEFAULT_RECIPE}",
     ),
 ]
 ShowRecipeOption = Annotated[
-    bool, typer.Option("--show-recipe", help="Print what each recipe sets, and do nothing else.")
+    bool, typer.Option("--show-recipe", help="Only print what each recipe sets.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one JSON object.", rich_help_panel=COMMON),
+]
 QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Print results, warnings and errors only.")
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Print results, warnings and errors only.", rich_help_panel=COMMON
+    ),
 ]
-NoColorOption = Annotated[bool, typer.Option("--no-color", help="Print without colours.")]
+NoColorOption = Annotated[
+    bool, typer.Option("--no-color", help="Print without colours.", rich_help_panel=COMMON)
+]
 
 
 def parameter(name: str) -> Any:
@@ -241,43 +260,6 @@ def take_data(context: typer.Context) -> "DataOptions":
     if "max_size" in found:
         found["max_size"] = read_size(found["max_size"])
     return DataOptions(**found)
-
-
-def read_shape(text: str) -> tuple[int, int]:
-    """Return height and width from text such as ``20x16``."""
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) > 1 and int(width) > 1):
-        msg = f"{text!r} is no height and width such as 20x16"
-        raise typer.BadParameter(msg, param_hint="--image-shape")
-    return int(height), int(width)
-
-
-def read_size(text: str) -> int:
-    """Return bytes from text such as ``4GB`` or ``500MB``."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?B)", text.strip().upper())
-    if not found or not (size := int(float(found[1]) * UNITS[found[2]])):
-        msg = f"{text!r} is no size such as 4GB"
-        raise typer.BadParameter(msg, param_hint="--max-size")
-    return size
-
-
-def read_strength(text: str | float) -> float:
-    """Return a number from text such as ``0.03`` or ``8/255``."""
-    over, _, under = str(text).partition("/")
-    try:
-        return float(over) / float(under or 1)
-    except (ValueError, ZeroDivisionError) as error:
-        msg = f"{text!r} is no strength such as 0.03 or 8/255"
-        raise typer.BadParameter(msg) from error
-
-
-def read_sizes(text: str) -> tuple[int, ...]:
-    """Return layer sizes from text such as ``360,187``."""
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        msg = f"{text!r} is no list of layer sizes such as 360,187"
-        raise typer.BadParameter(msg) from error
 
 
 def write_examples(*commands: str) -> str:

@@ -9,7 +9,7 @@ import typer
 from mnistffn.cli import options as opt
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from mnistffn.cli.table import FittedTable
 
 LONGEST_NAME = 30
 
@@ -76,8 +76,8 @@ def predict(
         terminal.finish("predict", result.summarise())
 
 
-def _make_table(readings: Sequence[Mapping[str, Any]]) -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(readings: Sequence[Mapping[str, Any]]) -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = [
         [
@@ -88,7 +88,7 @@ def _make_table(readings: Sequence[Mapping[str, Any]]) -> "Table":
         ]
         for reading in readings
     ]
-    return make_table(["picture", "read as", "next", "unlike training"], rows, "")
+    return make_table(["picture", "read as", "next class", "unlike training"], rows, n_kept=2)
 
 
 def _shorten(name: str) -> str:

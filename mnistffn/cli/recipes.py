@@ -1,7 +1,5 @@
 """What ``--show-recipe`` prints."""
 
-import json
-
 import typer
 
 from mnistffn.training.parameters import RECIPE_PARAMETERS
@@ -12,7 +10,9 @@ def print_recipes(name: str | None, *, as_json: bool) -> None:
     """Print what one recipe sets, or all of them, a column each."""
     columns = RECIPES if name is None else {name: get_recipe(name)}
     if as_json:
-        typer.echo(json.dumps({"schema": 1, "recipes": columns}, indent=2))
+        from mnistffn.run.files import to_json
+
+        typer.echo(to_json({"command": "train --show-recipe", "recipes": columns}), nl=False)
         return
     rows = [["", *columns]]
     for parameter in (row.name for row in RECIPE_PARAMETERS):

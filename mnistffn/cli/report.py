@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.report.report import ReportResult
@@ -40,9 +41,8 @@ def report(
 
 
 def _describe(result: "ReportResult") -> list[tuple[str, str]]:
-    n = len(result.pictures)
-    pictures = "1 picture" if n == 1 else f"{n} pictures"
-    entries = [("page", f"{len(result.sections)} sections, {pictures}, {result.size / 1e6:.1f} MB")]
+    parts = f"{count(len(result.sections), 'section')}, {count(len(result.pictures), 'picture')}"
+    entries = [("page", f"{parts}, {result.size / 1e6:.1f} MB")]
     if result.missing:
         entries.append(("missing", "; ".join(result.missing)))
     if result.stale:

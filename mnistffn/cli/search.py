@@ -6,10 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperCommand
 
+from mnistffn.cli import completion
 from mnistffn.cli import options as opt
+from mnistffn.cli.command import Command, repeat_command
 from mnistffn.search.options import Select, Strategy
+from mnistffn.training.parameters import PARAMETERS
 from mnistffn.training.recipes import (
     DEFAULT_RECIPE,
     DROPOUT_BOUNDS,
@@ -17,9 +19,12 @@ from mnistffn.training.recipes import (
     RECIPES,
     get_dropout_bounds,
 )
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.search.forecast import Forecast
+
+FITS, CHOICE = "Every fit", "How the search goes about it"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,23 +36,23 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=examples, cls=_SearchCommand)(search)
 
 
-class _SearchCommand(TyperCommand):
+class _SearchCommand(Command):
     """Takes ``--layers 1 3`` as well as ``--layers 3``, which click does not know how to."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Join two numbers behind ``--layers``."""
         for place in [n for n, arg in enumerate(args[:-2]) if arg == "--layers"]:
             if args[place + 1].isdecimal() and args[place + 2].isdecimal():
-                args = [*args[: place + 1], ":".join(args[place + 1 : place + 3]), *args[place + 3 :]]
+                args = [*args[: place + 1], " ".join(args[place + 1 : place + 3]), *args[place + 3 :]]
                 break
         return super().parse_args(ctx, args)
 
 
 def read_layers(text: str) -> tuple[int, int]:
-    """Return the bounds of the number of layers from text such as ``2`` or ``1:3``."""
-    fewest, _, most = text.partition(":")
+    """Return the bounds of the number of layers from text such as ``2`` or ``1 3``."""
     try:
-        return int(fewest), int(most or fewest)
+        fewest, most = (2 * text.split())[:2] if len(text.split()) == 1 else text.split()
+        return int(fewest), int(most)
     except ValueError:
         msg = f"{text!r} is no number of layers such as 2, and no bounds such as 1 3"
         raise typer.BadParameter(msg, param_hint="--layers") from None
@@ -61,86 +66,126 @@ def _spell_dropout_bounds() -> str:
 def search(
     context: typer.Context,
     data: opt.DataArgument = None,
-    recipe: Annotated[
-        str, typer.Option(help=f"How the candidates train: {', '.join(RECIPES)}.")
-    ] = DEFAULT_RECIPE,
-    trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
-    folds: Annotated[int, typer.Option("--folds", "-k", help="Folds of the cross-validation.")] = 3,
+    n_trials: Annotated[int, typer.Option("--trials", "-n", help="Candidates to try.")] = 12,
     hidden: Annotated[
         tuple[int, int],
-        typer.Option(help="Bounds of the first hidden layer; each further one has half."),
+        typer.Option(
+            metavar="LOW HIGH",
+            help="Bounds of the first hidden layer; each further one has half.",
+            show_default="100 600",
+        ),
     ] = (100, 600),
-    layers: Annotated[
-        str,
-        typer.Option(metavar="N [N]", help="Hidden layers; two numbers are the bounds of a search."),
+    n_layers: Annotated[
+        str, typer.Option("--layers", metavar="N [N]", help="Hidden layers; two numbers are bounds.")
     ] = "2",
     dropout: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Bounds of the dropout.", show_default=_spell_dropout_bounds()),
+        typer.Option(
+            metavar="LOW HIGH", help="Bounds of the dropout.", show_default=_spell_dropout_bounds()
+        ),
     ] = None,
     tune: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=WHAT",
-            help="Search another parameter of the recipe too: lr=1e-3:1e-1 between bounds, "
-            "schedule=one-cycle,constant among values, label_smoothing=0.1 at one. Repeatable.",
+            help="Search another parameter too, repeatable: lr=1e-3:1e-1 between bounds, "
+            "optimizer=adam,sgd among values; shear=0.1 sets it.",
+            autocompletion=completion.complete_tuned,
             show_default=False,
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs of one fit at the most.")] = 5,
-    class_weight: Annotated[Literal["balanced"] | None, opt.parameter("class_weight")] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help=f"How candidates train: {', '.join(RECIPES)}.",
+            autocompletion=completion.complete_recipe,
+        ),
+    ] = DEFAULT_RECIPE,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many fits, how long, how much memory.")
+    ] = False,
+    n_folds: Annotated[
+        int,
+        typer.Option("--folds", "-k", help="Of the cross-validation.", rich_help_panel=FITS),
+    ] = 3,
+    max_epochs: Annotated[
+        int,
+        typer.Option("--epochs", help="Epochs of one fit at the most.", rich_help_panel=FITS),
+    ] = 5,
     patience: Annotated[
         int | None,
         typer.Option(
-            help="Epochs without a lower validation loss that end a fit; 0: never.",
+            help="Epochs without a lower validation loss that end it; 0: never.",
             show_default="the recipe's",
+            rich_help_panel=FITS,
+        ),
+    ] = None,
+    class_weight: Annotated[
+        Literal["balanced"] | None,
+        typer.Option(
+            metavar="HOW",
+            help=PARAMETERS["class_weight"].help,
+            show_default=False,
+            rich_help_panel=FITS,
         ),
     ] = None,
     strategy: Annotated[
         Strategy,
         typer.Option(
             metavar="HOW",
-            help="random: train all candidates on all images; halving: all on few images, the best "
+            help="random: all candidates on all images; halving: all on few images, the best "
             "quarter on four times as many, and so on.",
+            rich_help_panel=CHOICE,
         ),
     ] = "random",
     select: Annotated[
         Select,
         typer.Option(
             metavar="WHICH",
-            help="What train is given: best: the highest mean accuracy; one-se: the smallest network "
-            "within one standard error of it.",
+            help="What train is given: the best, or one-se: the smallest network within one "
+            "standard error of it.",
+            rich_help_panel=CHOICE,
         ),
     ] = "best",
     time_limit: Annotated[
         float | None,
         typer.Option(
-            metavar="MINUTES", help="Ends the search with what it has by then.", show_default=False
+            metavar="MINUTES",
+            help="Ends the search with what it has by then.",
+            show_default=False,
+            rich_help_panel=CHOICE,
         ),
     ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Only say how many fits, how long and how much memory."),
-    ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over, and forget a search that was stopped.")
+        bool,
+        typer.Option(
+            "--fresh", help="Forget a search that was stopped, and start over.", rich_help_panel=CHOICE
+        ),
     ] = False,
-    precision: opt.PrecisionOption = "float32",
-    device: opt.DeviceOption = "cpu",
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Fits side by side.", show_default="one a core")
+    n_jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            help="Fits side by side.",
+            show_default="one a core",
+            rich_help_panel=opt.COMPUTING,
+        ),
     ] = None,
+    device: opt.DeviceOption = "cpu",
+    precision: opt.PrecisionOption = "float32",
     scheduler: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Carry out the fits on a Dask cluster: tcp://HOST:PORT of its scheduler, or local:N "
-            "for N workers on this machine.",
-            show_default="this machine, without Dask",
+            help="Of a Dask cluster: tcp://HOST:PORT, or local:N for N workers here.",
+            show_default="no cluster",
+            rich_help_panel=opt.COMPUTING,
         ),
     ] = None,
-    seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
+    seed: opt.SeedOption = None,
     groups: opt.GroupsOption = None,
     resplit: opt.ResplitOption = False,
     unique: opt.UniqueOption = False,
@@ -175,22 +220,22 @@ def search(
         from mnistffn.search.search import run_search
         from mnistffn.search.space import SearchSpace
 
-        space = SearchSpace(hidden, read_layers(layers), bounds, further)
+        space = SearchSpace(hidden, read_layers(n_layers), bounds, further)
         chosen = SearchOptions(
-            trials, folds, epochs, recipe, strategy, None if time_limit is None else 60 * time_limit,
-            given, precision, device, jobs, seed, select, scheduler,
+            n_trials, n_folds, max_epochs, recipe, strategy,
+            None if time_limit is None else 60 * time_limit,
+            given, precision, device, n_jobs, seed, select, scheduler,
         )  # fmt: skip
         if dry_run:
             from mnistffn.search.forecast import forecast_search
 
             forecast = forecast_search(terminal.run, where, space, chosen, terminal, start)
             terminal.show(_describe(forecast, chosen.max_epochs))
-            terminal.finish([], {"forecast": asdict(forecast)}, "search")
+            told = {"command": "search --dry-run", "forecast": asdict(forecast)}
+            terminal.finish([], told, repeat_command(context, "--dry-run"))
             return
         result = run_search(terminal.run, where, space, chosen, terminal, fresh=fresh)
-        caption, table = make_search_table(result, terminal.out.width)
-        terminal.show(caption)
-        terminal.show(table)
+        terminal.show(make_search_table(result))
         terminal.show("\n".join(describe_result(result)))
         candidates = [asdict(candidate) for candidate in result.candidates]
         told = list_findings(result) | {"candidates": candidates, "failures": result.failures}
@@ -201,8 +246,9 @@ def search(
 def _describe(forecast: "Forecast", epochs: int) -> str:
     low, high = forecast.n_parameters
     minutes, seconds = divmod(round(forecast.seconds), 60)
+    fits = f"{count(forecast.n_fits, 'fit')} of {count(epochs, 'epoch')} at the most"
     return (
-        f"{forecast.n_fits} fits of {epochs} epochs at the most, {forecast.n_jobs} at a time, "
+        f"{fits}, {forecast.n_jobs} at a time, "
         f"of networks with {low:,} to {high:,} parameters: "
         f"about {minutes} min {seconds:02d} s and {forecast.memory / 1e9:.1f} GB"
     )

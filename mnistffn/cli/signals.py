@@ -7,8 +7,9 @@ from threading import Timer
 from types import FrameType
 from typing import NoReturn
 
+from mnistffn.errors import EXIT_CODES
+
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
-WORDS = {130: "interrupted", 143: "terminated", 129: "hung up"}
 GRACE = 1.5  # seconds for the work to put things in order before the process ends all the same
 
 
@@ -26,7 +27,7 @@ class Stopped(BaseException):
         self.code = code
 
     def __str__(self) -> str:
-        return f"{WORDS[self.code]}; run the same command again"
+        return f"{EXIT_CODES[self.code]}; run the same command again"
 
 
 def watch_signals() -> None:

@@ -1,19 +1,22 @@
 """The face of where a run stands, and of what a bug report needs."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnistffn.cli import options as opt
+from mnistffn.cli.values import read_run_dir
+from mnistffn.wording import DEFAULT_RUN_DIR, RUN_DIR_VARIABLE
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from mnistffn.cli.table import FittedTable
     from mnistffn.cli.terminal import Terminal
     from mnistffn.run.status import RunStatus
 
 
+SCHEMA = Path(__file__).with_name("schema.json")
 PIPELINE = {
     "data": "tells what is in a data file; --download fetches one",
     "search": "chooses layer sizes and dropout by cross-validation",
@@ -31,7 +34,7 @@ PIPELINE = {
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command(epilog=opt.write_examples("mnistffn status", "mnistffn status -r other --json"))(status)
-    app.command(epilog=opt.write_examples("mnistffn info"))(info)
+    app.command(epilog=opt.write_examples("mnistffn info", "mnistffn info --schema"))(info)
 
 
 def status(
@@ -53,12 +56,19 @@ def status(
 
 def info(
     context: typer.Context,
+    schema: Annotated[
+        bool,
+        typer.Option("--schema", help="Print the JSON Schema of what --json prints, and nothing else."),
+    ] = False,
     run_dir: opt.RunDirOption = opt.DEFAULT_RUN_DIR,
     json_output: opt.JsonOption = False,
     quiet: opt.QuietOption = False,
     no_color: opt.NoColorOption = False,
 ) -> None:
     """Tell what a bug report needs: versions, device, cores, memory, folders."""
+    if schema:
+        typer.echo(SCHEMA.read_text("utf-8"), nl=False)
+        return
     from mnistffn.cli.terminal import Terminal
 
     terminal = Terminal.of(context)
@@ -66,7 +76,7 @@ def info(
 
     found = describe_machine(terminal.run)
     for name, value in found.items():
-        terminal.show_entry(name, _spell(value))
+        terminal.show_entry(name.replace("_", " "), _spell(value))
     terminal.finish([], found)
 
 
@@ -75,8 +85,8 @@ def show_pipeline() -> None:
     from mnistffn.cli.terminal import Terminal
     from mnistffn.run.status import read_status
 
-    run_dir = os.environ.get("MNISTFFN_RUN_DIR") or opt.DEFAULT_RUN_DIR
-    terminal = Terminal(opt.read_run_dir(run_dir), json_output=False, quiet=False, no_color=False)
+    run_dir = os.environ.get(RUN_DIR_VARIABLE) or DEFAULT_RUN_DIR
+    terminal = Terminal(read_run_dir(run_dir), json_output=False, quiet=False, no_color=False)
     for name, what in PIPELINE.items():
         terminal.show_entry(name, what)
     terminal.show("")
@@ -100,18 +110,18 @@ def show_status(terminal: "Terminal", found: "RunStatus") -> None:
         terminal.show_entry("at work", found.at_work)
 
 
-def _make_table(found: "RunStatus") -> "Table":
-    from mnistffn.cli.terminal import make_table
+def _make_table(found: "RunStatus") -> "FittedTable":
+    from mnistffn.cli.table import make_table
 
     rows = []
     for stage in found.stages:
         state = "out of date" if stage.stale else "as written"
         state = f"{len(stage.damaged)} changed or gone" if stage.damaged else state
-        rows.append([stage.command, f"{stage.ended[:16].replace('T', ' ')}", state, stage.stale or ""])
-    columns = ["command", "done (UTC)", "files", "why"]
+        rows.append([stage.name, f"{stage.ended[:16].replace('T', ' ')}", state, stage.stale or ""])
+    columns = ["stage", "done (UTC)", "files", "why"]
     if not any(stage.stale for stage in found.stages):
         columns, rows = columns[:3], [row[:3] for row in rows]
-    return make_table(columns, rows, n_left=4)
+    return make_table(columns, rows, n_kept=len(columns), n_left=4)
 
 
 def _spell(value: Any) -> str:

@@ -8,6 +8,7 @@ import typer
 from mnistffn.cli import options as opt
 from mnistffn.cli.recipes import print_recipes
 from mnistffn.training.parameters import Activation, Norm, Optimizer, Schedule
+from mnistffn.wording import count
 
 if TYPE_CHECKING:
     from mnistffn.training.train import TrainResult
@@ -27,6 +28,9 @@ def train(
     data: opt.DataArgument = None,
     recipe: opt.RecipeOption = None,
     show_recipe: opt.ShowRecipeOption = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget a training that was stopped, and start over.")
+    ] = False,
     hidden: Annotated[str | None, opt.parameter("hidden")] = None,
     dropout: Annotated[float | None, opt.parameter("dropout")] = None,
     input_dropout: Annotated[float | None, opt.parameter("input_dropout")] = None,
@@ -53,16 +57,19 @@ def train(
     shift: Annotated[float | None, opt.parameter("shift")] = None,
     elastic: Annotated[float | None, opt.parameter("elastic")] = None,
     elastic_width: Annotated[float | None, opt.parameter("elastic_width")] = None,
-    precision: opt.PrecisionOption = "float32",
     device: opt.DeviceOption = "cpu",
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of torch.", show_default="one a free core")
+    precision: opt.PrecisionOption = "float32",
+    n_threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            help="Threads of torch.",
+            show_default="one a free core",
+            rich_help_panel=opt.COMPUTING,
+        ),
     ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over, and forget a training that was stopped.")
-    ] = False,
-    seed: opt.SeedOption = None,
     test_size: opt.TestSizeOption = None,
+    seed: opt.SeedOption = None,
     groups: opt.GroupsOption = None,
     resplit: opt.ResplitOption = False,
     unique: opt.UniqueOption = False,
@@ -80,8 +87,8 @@ def train(
 ) -> None:
     """Train the network on the whole training part.
 
-    Parameters that are not given come from the recipe; those that were searched by the same recipe from
-    params.json, and the sizes of the layers in any case.
+    What is not given comes from params.json, if the search was by the same recipe, else from the
+    recipe; of a search by another recipe, the sizes of the layers, if the recipe has none.
     """
     if show_recipe:
         print_recipes(recipe, as_json=json_output)
@@ -90,9 +97,10 @@ def train(
 
     parameters = opt.take_parameters(context)
     with Terminal.of(context) as terminal:
-        from mnistffn.training.train import TrainOptions, run_train
+        from mnistffn.training.options import TrainOptions
+        from mnistffn.training.train import run_train
 
-        chosen = TrainOptions(recipe, parameters, precision, device, threads, seed)
+        chosen = TrainOptions(recipe, parameters, precision, device, n_threads, seed)
         result = run_train(terminal.run, opt.take_data(context), chosen, terminal, fresh=fresh)
         terminal.show(_describe(result))
         terminal.finish("train", _summarise(result), "evaluate", "fields", "maximize")
@@ -102,7 +110,7 @@ def _describe(result: "TrainResult") -> str:
     best, classifier = result.best, result.classifier
     network = "-".join(map(str, classifier.module_.widths))
     kept = "the last" if best.epoch == len(classifier.history_) else f"epoch {best.epoch}"
-    epochs = f"{len(classifier.history_)} epochs in {result.seconds:.0f} s"
+    epochs = f"{count(len(classifier.history_), 'epoch')} in {result.seconds:.0f} s"
     trained = f"{network}, recipe {result.recipe}: {epochs}"
     if isnan(best.valid_loss):
         return f"{trained}, kept {kept}"

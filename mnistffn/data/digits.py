@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistffn.data.dataset import builtin_digits
 from mnistffn.data.labels import MEANINGS
 from mnistffn.data.pixels import draw_rows
 
@@ -136,11 +137,8 @@ def _average(length: int, side: int) -> NDArray[np.float32]:
 
 @cache
 def _reference() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)
-    return shrink(images).reshape(len(images), -1), digits.target.astype(np.int64)
+    digits = builtin_digits()
+    return shrink(digits.images).reshape(len(digits.images), -1), digits.labels
 
 
 def _read(grids: NDArray[np.float32]) -> NDArray[np.int64]:

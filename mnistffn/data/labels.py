@@ -168,7 +168,7 @@ def _check(source: str, raw: RawLabels) -> NDArray[Any]:
         return values
     if not np.isfinite(values).all():
         count = np.sum(~np.isfinite(values))
-        msg = f"{source}: {raw.description} holds {count} labels that are not numbers"
+        msg = f"{source}: {raw.description} holds labels that are not numbers: {count} of them"
         raise DataError(msg)
     if (odd := values[(values != np.rint(values)) | (np.abs(values) > LARGEST_LABEL)]).size:
         msg = f"{source}: {raw.description} holds {odd[0]:g}, but labels must be whole numbers"

@@ -58,7 +58,7 @@ def find_scale(source: str, variables: str, parts: Sequence[NDArray[Any]]) -> Sc
             low, high = float(part.min()), float(part.max())
             if not np.isfinite([low, high]).all():
                 broken = sum(int(np.sum(~np.isfinite(chunk))) for chunk in _chunks(part))
-                msg = f"{source}: {variables} holds {broken} pixels that are NaN or infinite"
+                msg = f"{source}: {variables} holds pixels that are NaN or infinite: {broken} of them"
                 raise DataError(msg)
     found = float(min(part.min() for part in parts)), float(max(part.max() for part in parts))
     if max(map(abs, found)) > LARGEST_VALUE:

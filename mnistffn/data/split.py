@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mnistffn.data.dataset import Dataset, Layout
 from mnistffn.data.repeats import find_first, hash_images
 from mnistffn.errors import DataError
+from mnistffn.wording import count
 
 # The largest class of MNIST is 1.24 times its smallest; that is balanced.
 IMBALANCE = 1.5
@@ -84,7 +85,7 @@ def split_dataset(
         split = Split(train=order[~is_test[order]], test=order[is_test[order]])
     if len(np.unique(labels[split.train])) < 2:
         few = "leave fewer than two classes to train on"
-        msg = f"{len(labels)} images less {len(split.test)} for testing {few}"
+        msg = f"{count(len(labels), 'image')} less {len(split.test)} for testing {few}"
         raise DataError(msg)
     return split
 
@@ -145,7 +146,7 @@ def describe_balance(labels: NDArray[Any], split: Split) -> tuple[str, str | Non
     classes, counts = np.unique(labels[split.train], return_counts=True)
     small, large = counts.argmin(), counts.argmax()
     balance = (
-        f"{len(classes)} classes of {counts[small]:,} (class {classes[small]}) "
+        f"{count(len(classes), 'class', 'classes')} of {counts[small]:,} (class {classes[small]}) "
         f"to {counts[large]:,} (class {classes[large]}) training images"
     )
     problems = []

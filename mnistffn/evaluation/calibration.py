@@ -5,11 +5,8 @@ from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp, softmax
-from sklearn.metrics import log_loss
 
-from mnistffn.evaluation.metrics import brier_score, wilson_interval
+from mnistffn.evaluation.metrics import brier_score, log_loss, wilson_interval
 
 MOST_BINS = 15
 FEWEST_IN_BIN = 20  # images, on average
@@ -141,6 +138,9 @@ def fit_temperature(scored: Scored) -> float:
     >>> scale(sure.logits, temperature)[0].round(3)
     array([0.75, 0.25])
     """
+    from scipy.optimize import minimize_scalar  # takes a third as long as torch
+    from scipy.special import logsumexp
+
     rows = np.arange(len(scored.targets))
 
     def loss(log_temperature: float) -> float:
@@ -154,6 +154,8 @@ def fit_temperature(scored: Scored) -> float:
 
 def scale(logits: Logits, temperature: float) -> NDArray[np.float64]:
     """Return the probabilities (n, n_classes) of logits, or log-probabilities, at a temperature."""
+    from scipy.special import softmax
+
     return np.asarray(softmax(logits / temperature, axis=1))
 
 
@@ -161,7 +163,7 @@ def score(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> Sco
     """Return how far probabilities (n, n_classes) are from the class indices of the labels (n,)."""
     correct = probabilities.argmax(axis=1) == targets
     return Scores(
-        float(log_loss(targets, probabilities, labels=np.arange(probabilities.shape[1]))),
+        log_loss(probabilities, targets),
         brier_score(probabilities, targets),
         measure_reliability(probabilities.max(axis=1), correct).error,
     )

@@ -26,6 +26,7 @@ from mnistffn.evaluation.resistance import (
 )
 from mnistffn.evaluation.verdict import describe_pairs
 from mnistffn.network.network import count_parameters
+from mnistffn.network.probabilities import compute_probabilities
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData
 from mnistffn.run.directory import RunDirectory, exclusive
@@ -60,11 +61,11 @@ class Standing:
     def summarise(self, conditions: Conditions | None) -> dict[str, Any]:
         """Return what comparison.json holds of it, as plain values."""
         contender, metrics = self.contender, asdict(self.metrics)
-        widths, found = contender.classifier.module_.widths, self.resistance
+        widths, found = contender.model.network.widths, self.resistance
         return {
             "name": contender.name,
             "path": str(contender.run.path),
-            "layers": list(widths),
+            "widths": list(widths),
             "n_parameters": count_parameters(widths[0], widths[1:-1], widths[-1]),
             **contender.summarise_training(),
             **{name: metrics[name] for name in MEASURES},
@@ -104,7 +105,7 @@ class CompareResult:
     @property
     def classes(self) -> NDArray[np.int64]:
         """The labels in the order of the outputs."""
-        classes: NDArray[np.int64] = self.standings[0].contender.classifier.classes_
+        classes: NDArray[np.int64] = self.standings[0].contender.model.classes
         return classes
 
     @property
@@ -185,15 +186,15 @@ def compare(contenders: Sequence[Contender], data: RunData) -> CompareResult:
     labels = dataset.labels[index]
     standings = []
     for contender in contenders:
-        probabilities = contender.classifier.predict_proba(dataset.flat[index])
-        classes = contender.classifier.classes_
+        probabilities = compute_probabilities(contender.model.network, dataset.flat[index])
+        classes = contender.model.classes
         metrics = measure(probabilities, labels, classes)
         correct = classes[probabilities.argmax(axis=1)] == labels
         reliability = measure_reliability(probabilities.max(axis=1), correct)
         found = read_resistance(contender)
         standings.append(Standing(contender, probabilities, metrics, reliability, found))
     conditions = choose_conditions([standing.resistance for standing in standings])
-    differing = list_settings([contender.classifier.get_params() for contender in contenders])
+    differing = list_settings([contender.model.parameters for contender in contenders])
     result = CompareResult(standings, [], index, labels, conditions, differing)
     return replace(result, pairs=compare_pairs(result.correct))
 

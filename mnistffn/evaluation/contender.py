@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import numpy as np
 
 from mnistffn.errors import RunDirectoryError, UsageError
+from mnistffn.network.modelfile import Model
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, check_fits, open_run_data
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.files import hash_file
 from mnistffn.run.manifest import DataRecord, Manifest, StageRecord
 from mnistffn.run.options import DataOptions
-from mnistffn.training.classifier import FeedForwardClassifier
+from mnistffn.training.trained import read_trained
 
 MODEL = "model.pt"
 MOST_RUNS = 10  # as many colours can be told apart
@@ -45,18 +45,18 @@ class Contender:
     name : str
         No other run of the comparison has it.
     run : RunDirectory
-    classifier : FeedForwardClassifier
+    model : Model
     manifest : Manifest
     """
 
     name: str
     run: RunDirectory
-    classifier: FeedForwardClassifier
+    model: Model
     manifest: Manifest
 
     def spell(self, command: str) -> str:
         """Return a command that works on this run, as a message names it."""
-        return f"mnistffn {command} --run-dir {quote(str(self.run.path))}"
+        return self.run.spell(command)
 
     @property
     def training(self) -> StageRecord | None:
@@ -84,7 +84,7 @@ class Contender:
         if stage and history:
             kept = history[stage.options["best_epoch"] - 1]
             if not isnan(kept.get("pgd_accuracy", nan)):
-                parameters = self.classifier.get_params(deep=False)
+                parameters = self.model.parameters
                 strength, norm = parameters["adversarial"], parameters["adversarial_norm"]
                 seen = {"accuracy": kept["pgd_accuracy"], "strength": strength, "norm": norm}
         return {
@@ -123,9 +123,9 @@ def open_contenders(
         _check_same_images(first, opened, other, data)
     test = opened.dataset.labels[opened.split.test]
     for contender in contenders:
-        classifier = contender.classifier
-        check_fits(opened.dataset, test, classifier.n_features_in_, classifier.classes_)
-        if not np.array_equal(classifier.classes_, first.classifier.classes_):
+        model = contender.model
+        check_fits(opened.dataset, test, model.network.widths[0], model.classes)
+        if not np.array_equal(model.classes, first.model.classes):
             msg = f"{contender.run.path} tells other classes apart than {first.run.path}"
             raise RunDirectoryError(msg)
         for message in contender.run.find_stale([MODEL]):
@@ -172,14 +172,14 @@ def _check_paths(paths: Sequence[Path]) -> None:
 def _open(path: Path, name: str) -> Contender:
     run = RunDirectory(path)
     if not (path / MODEL).is_file():
-        msg = f"{path} has no model: run mnistffn train --run-dir {quote(str(path))} first"
+        msg = f"{path} has no model: run {run.spell('train')} first"
         raise RunDirectoryError(msg)
     manifest = run.manifest()
     if manifest.data is None:
-        again = f"run mnistffn train --run-dir {quote(str(path))} again"
+        again = f"run {run.spell('train')} again"
         msg = f"{path / 'run.json'} does not tell what the model was trained on: {again}"
         raise RunDirectoryError(msg)
-    return Contender(name, run, FeedForwardClassifier.load(path / MODEL), manifest)
+    return Contender(name, run, read_trained(path / MODEL), manifest)
 
 
 def _check_same_images(first: Contender, opened: RunData, other: Contender, data: DataOptions) -> None:

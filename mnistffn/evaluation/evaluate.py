@@ -14,11 +14,13 @@ from mnistffn.evaluation.names import ResultNames, name_results
 from mnistffn.evaluation.pictures import draw_findings
 from mnistffn.evaluation.robustness import AttackOptions
 from mnistffn.evaluation.underattack import Attacked, evaluate_under_attack
+from mnistffn.network.modelfile import Model
+from mnistffn.network.probabilities import compute_log_probabilities
 from mnistffn.progress import Progress
 from mnistffn.run.data import TestImages, check_fits, open_test_images
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.options import DataOptions
-from mnistffn.training.classifier import FeedForwardClassifier
+from mnistffn.training.trained import read_trained
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +83,10 @@ def run_evaluate(
     RunDirectoryError
         There is no model, or it was trained on images of another size or with other classes.
     """
-    classifier = FeedForwardClassifier.load(run.path / "model.pt")
+    model = read_trained(run.path / "model.pt")
     tested = open_test_images(run, data, progress)
     dataset, index, record = tested.dataset, tested.index, tested.record
-    check_fits(dataset, dataset.labels[index], classifier.n_features_in_, classifier.classes_)
+    check_fits(dataset, dataset.labels[index], model.network.widths[0], model.classes)
     run.warn_if_stale(["model.pt"], record)
     images, labels = dataset.images[index], dataset.labels[index]
     source = f"test part of {dataset.source}" if record else f"all of {dataset.source}"
@@ -97,29 +99,28 @@ def run_evaluate(
     with run.stage(
         names.stage, command=names.command, options=options, reads=["model.pt"], data=record
     ) as stage:
-        found = _examine(run, classifier, tested)
+        found = _examine(run, model, tested)
         result = EvaluateResult(found, names, source, tested.n_trained_on)
         stage.write_json(names.of("metrics.json"), result.summarise())
         arrays = {"index": index, "label": labels, "probabilities": found.probabilities}
-        arrays["classes"] = classifier.classes_
+        arrays["classes"] = model.classes
         stage.write_arrays(names.of("predictions.npz"), arrays)
         draw_findings(stage, names, found, images)
     if attack_options is None:
         return result
-    attacked = Attacked(classifier, images, labels, index, source, names)
+    attacked = Attacked(model, images, labels, index, source, names)
     robustness = evaluate_under_attack(run, attacked, record, attack_options, progress)
     return EvaluateResult(found, names, source, tested.n_trained_on, robustness)
 
 
-def _examine(run: RunDirectory, classifier: FeedForwardClassifier, tested: TestImages) -> Findings:
+def _examine(run: RunDirectory, model: Model, tested: TestImages) -> Findings:
     images, labels = tested.dataset.images[tested.index], tested.dataset.labels[tested.index]
-    part = find_validation_part(run, classifier, tested)
-    held_out = None if part is None else _score(classifier, *part)
-    logits = _score(classifier, images.reshape(len(images), -1), labels).logits
-    return examine(tested.index, labels, classifier.classes_, logits, held_out)
+    part = find_validation_part(run, model, tested)
+    held_out = None if part is None else _score(model, *part)
+    logits = _score(model, images.reshape(len(images), -1), labels).logits
+    return examine(tested.index, labels, model.classes, logits, held_out)
 
 
-def _score(
-    classifier: FeedForwardClassifier, X: NDArray[np.uint8], labels: NDArray[np.int64]
-) -> Scored:
-    return Scored(classifier.predict_log_proba(X), np.searchsorted(classifier.classes_, labels))
+def _score(model: Model, X: NDArray[np.uint8], labels: NDArray[np.int64]) -> Scored:
+    found = compute_log_probabilities(model.network, X)
+    return Scored(found, np.searchsorted(model.classes, labels))

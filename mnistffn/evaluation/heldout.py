@@ -4,15 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistffn.data.repeats import hash_images
+from mnistffn.network.modelfile import Model
 from mnistffn.run.data import TestImages
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.files import hash_file
 from mnistffn.run.manifest import DATA
-from mnistffn.training.classifier import FeedForwardClassifier
+from mnistffn.training.rows import find_validation_rows
 
 
 def find_validation_part(
-    run: RunDirectory, classifier: FeedForwardClassifier, tested: TestImages
+    run: RunDirectory, model: Model, tested: TestImages
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]] | None:
     """Return the images and labels that training held out for validation.
 
@@ -22,8 +23,8 @@ def find_validation_part(
     Parameters
     ----------
     run : RunDirectory
-    classifier : FeedForwardClassifier
-        As it was loaded from the run.
+    model : Model
+        As it was read from the run.
     tested : TestImages
 
     Returns
@@ -35,7 +36,7 @@ def find_validation_part(
     model, or its data have changed since.
     """
     own = tested.own
-    if own is None or not isinstance(classifier.random_state, int):
+    if own is None or not isinstance(model.parameters["random_state"], int):
         return None
     trained = run.manifest().stages.get("train")
     if (
@@ -45,7 +46,7 @@ def find_validation_part(
     ):
         return None
     dataset, split = own.dataset, own.split
-    rows = classifier.find_validation_rows(dataset.flat, dataset.labels, split.train)
+    rows = find_validation_rows(dataset.flat, dataset.labels, split.train, model.parameters)
     hashes = hash_images(dataset.images)
     used = hashes[np.concatenate([np.setdiff1d(split.train, rows), split.test])]
     others = hash_images(tested.dataset.images[tested.index])

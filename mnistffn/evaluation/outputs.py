@@ -63,7 +63,7 @@ def compute_output_fields(
     found = []
     for done, contender in enumerate(contenders):
         progress.step(done, len(contenders), f"fields of {contender.name}")
-        layers = fold_batch_norm(contender.classifier.module_)
+        layers = fold_batch_norm(contender.model.network)
         with torch.inference_mode():
             found.append(compute_fields(layers, len(layers), units, KINDS, train, held_out))
     shape = (len(contenders), len(units), *dataset.image_shape)
@@ -99,7 +99,7 @@ def read_maximizing(
     images = np.full((len(contenders), len(units), *shape), np.nan, np.float32)
     options = []
     for place, contender in enumerate(contenders):
-        name = f"maximize-layer{contender.classifier.module_.n_layers}"
+        name = f"maximize-layer{contender.model.network.n_layers}"
         if stage := contender.run.find_current(name, f"{name}.npz"):
             options.append({key: stage.options[key] for key in stage.options.keys() - OTHERS})
             with np.load(contender.run.path / f"{name}.npz") as arrays:

@@ -8,6 +8,7 @@ from mnistffn.evaluation.findings import Findings
 from mnistffn.evaluation.mistakes import choose_confused, choose_examples
 from mnistffn.evaluation.names import ResultNames
 from mnistffn.run.stage import Stage
+from mnistffn.wording import count
 
 MOST_DOUBTFUL = 30  # images of labels.png
 SHORT = 8  # letters of two names that fit on one line beside a row
@@ -46,7 +47,7 @@ def _mark_threshold(found: Findings) -> tuple[float, float, str]:
         return np.nan, np.nan, "no threshold keeps 99.9% of the answers right"
     told = (
         f"99.9% right: answer from a probability of {threshold.spelled} on,\n"
-        f"{threshold.coverage:.1%} of the images, {threshold.errors:,} errors"
+        f"{threshold.coverage:.1%} of the images, {count(threshold.errors, 'error')}"
     )
     return threshold.coverage, threshold.errors / threshold.answered, told
 

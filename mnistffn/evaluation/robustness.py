@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mnistffn.errors import UsageError, check_values
+from mnistffn.errors import ParameterError, check_values
 from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.network.seeding import seeded
 from mnistffn.network.tensors import as_float, as_tensor
@@ -52,12 +52,9 @@ class AttackOptions:
         check_values(vars(self), {"norm": (lambda v: v in LARGEST_STRENGTH, norms)})
         largest = LARGEST_STRENGTH[self.norm]
         if not self.strengths or not all(0 < strength <= largest for strength in self.strengths):
-            given = ",".join(map(str, self.strengths))
-            msg = f"attack={given} must be above 0 and at most {largest}, for pixels in [0, 1]"
-            raise UsageError(msg)
-        if self.n_restarts < 1:
-            msg = f"n_restarts={self.n_restarts} must be at least 1"
-            raise UsageError(msg)
+            problem = f"must be above 0 and at most {largest:g}, for pixels in [0, 1]"
+            raise ParameterError(problem, strengths=self.strengths)
+        check_values(vars(self), {"n_restarts": (lambda v: v >= 1, "at least 1")})
         object.__setattr__(self, "strengths", tuple(sorted(set(self.strengths))))
 
 

@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 from mnistffn.evaluation.metrics import wilson_interval
 from mnistffn.evaluation.names import ResultNames
 from mnistffn.evaluation.robustness import PGD_STEPS, AttackOptions, measure_robustness
+from mnistffn.network.modelfile import Model
+from mnistffn.network.probabilities import compute_probabilities
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.manifest import DataRecord
-from mnistffn.training.classifier import FeedForwardClassifier
 
 
 @dataclass(frozen=True)
 class Attacked:
-    """A classifier and the images that it is attacked on.
+    """A network and the images that it is attacked on.
 
     Attributes
     ----------
-    classifier : FeedForwardClassifier
+    model : Model
     images : ndarray of shape (n, height, width), uint8
     labels, index : ndarray of shape (n,), int64
         Their labels, and their rows in the data file.
@@ -31,7 +32,7 @@ class Attacked:
     names : ResultNames
     """
 
-    classifier: FeedForwardClassifier
+    model: Model
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     index: NDArray[np.int64]
@@ -49,7 +50,7 @@ def evaluate_under_attack(
     """Attack, write what came of it, and return the summary that robustness.json holds."""
     from mnistffn.figures.robustness import draw_adversaries, draw_robustness
 
-    classifier, images, labels = attacked.classifier, attacked.images, attacked.labels
+    model, images, labels = attacked.model, attacked.images, attacked.labels
     seed = options.seed if options.seed is not None else record.split_seed if record else 0
     options = replace(options, seed=seed)
     strengths = ",".join(f"{strength:g}" for strength in options.strengths)
@@ -60,9 +61,9 @@ def evaluate_under_attack(
     with run.stage(
         names.attack_stage, command=command, options=resolved, reads=["model.pt"], data=record
     ) as stage:
-        targets = np.searchsorted(classifier.classes_, labels)
+        targets = np.searchsorted(model.classes, labels)
         X = images.reshape(len(images), -1)
-        found = measure_robustness(classifier.module_, X, targets, options, progress)
+        found = measure_robustness(model.network, X, targets, options, progress)
         summary = {
             "norm": options.norm,
             "n_steps": PGD_STEPS,
@@ -83,18 +84,18 @@ def evaluate_under_attack(
         stage.write_arrays(names.of("robustness.npz"), arrays | examples)
         curve = found.strengths, found.accuracies, found.smallest, options.norm
         stage.write_figure(names.of("robustness.png"), draw_robustness, *curve)
-        read_before = _read(classifier, before)
-        captions = list(zip(read_before, _read(classifier, after), strict=True))
+        read_before = _read(model, before)
+        captions = list(zip(read_before, _read(model, after), strict=True))
         largest = options.strengths[-1]
         pairs = before, after, captions, largest, options.norm
         stage.write_figure(names.of("adversaries.png"), draw_adversaries, *pairs)
     return summary
 
 
-def _read(classifier: FeedForwardClassifier, images: NDArray[np.float32]) -> list[str]:
-    """Return what a classifier reads in images, with its probability."""
+def _read(model: Model, images: NDArray[np.float32]) -> list[str]:
+    """Return what a network reads in images, with its probability."""
     if not len(images):
         return []
-    probabilities = classifier.predict_proba(images.reshape(len(images), -1))
-    names = classifier.classes_[probabilities.argmax(axis=1)]
+    probabilities = compute_probabilities(model.network, images.reshape(len(images), -1))
+    names = model.classes[probabilities.argmax(axis=1)]
     return [f"{name} ({top:.2f})" for name, top in zip(names, probabilities.max(axis=1), strict=True)]

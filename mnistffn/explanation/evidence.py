@@ -103,7 +103,7 @@ class Explainer:
         pixels = data.dataset.flat[reading.index]
         content: dict[str, Any] = {
             "index": reading.index if reading.picture is None else None,
-            "picture": reading.picture,
+            "file": reading.picture,
             "part": None if reading.picture else name_part(data.split, reading.index),
             "classes": names,
             "label": None if reading.label is None else names[reading.label],
@@ -250,9 +250,9 @@ class Explainer:
             read_as = self.opened.classes[int(network(changed[None]).argmax())]
         content = {
             "norm": norm,
-            "size": change.size,
+            "strength": change.size,
             "read_as": read_as,
-            "median": robustness["median_smallest_strength"] if robustness else None,
+            "median_smallest_strength": robustness and robustness["median_smallest_strength"],
         }
         return {"changed": change.image}, {"change": content}
 

@@ -14,7 +14,6 @@ from mnistffn.explanation.evidence import Explainer
 from mnistffn.explanation.own import OwnPictures, name_page, read_own
 from mnistffn.explanation.sentence import summarise, write_headings
 from mnistffn.inside.layer import open_layer
-from mnistffn.network.modelfile import read_model
 from mnistffn.network.seeding import seeded
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory, exclusive
@@ -74,7 +73,6 @@ def run_explain(
     if own is not None:
         opened, pictures = read_own(opened, own, progress)
         readings = [*readings, *pictures]
-    network = read_model(run.path / "model.pt").network.eval()
     robustness = read_robustness(run)
     with torch.no_grad():
         explainer = Explainer.of(opened, readings)
@@ -83,7 +81,7 @@ def run_explain(
     for done, reading in enumerate(readings):
         progress.step(done, len(readings), f"explaining {reading.picture or f'image {reading.index}'}")
         with seeded(0, n_threads=1):  # what is left is small: threads would wait for each other
-            arrays, content = explainer.explain(reading, network, robustness)
+            arrays, content = explainer.explain(reading, opened.network, robustness)
         content["sentence"] = summarise(content)
         result.images.append(content)
         result.stages.append(_write(run, explainer, arrays, content, reads))
@@ -101,14 +99,14 @@ def _write(
     from mnistffn.figures.explain import draw_explanation
 
     name, data = name_page(content), explainer.opened.run_data
-    picture = content["picture"]
+    picture = content["file"]
     which = str(content["index"]) if picture is None else f"--image {shlex.quote(picture)}"
     with run.stage(
         name,
         command=f"explain {which}",
         options={
             "index": content["index"],
-            "picture": picture,
+            "file": picture,
             "device": "cpu",
             "seed": data.record.split_seed,
         },

@@ -64,7 +64,7 @@ def read_own(
     label = _find_label(own.label, opened.classes)
     pictures = list_pictures(own.paths, shape, dataset.layout, own.polarity, progress)
     check_indices(range(len(pictures)), len(pictures))
-    pages = [name_page({"picture": picture.name}) for picture in pictures]
+    pages = [name_page({"file": picture.name}) for picture in pictures]
     if twice := sorted({page for page in pages if pages.count(page) > 1}):
         msg = f"several pictures would be written as {twice[0]}: explain them one by one, or rename one"
         raise UsageError(msg)
@@ -90,9 +90,9 @@ def read_own(
 
 def name_page(content: Mapping[str, Any]) -> str:
     """Return the name of an image's files, without what they end in."""
-    if content["picture"] is None:
+    if content["file"] is None:
         return f"explain-{content['index']}"
-    stem = re.sub(r"[^\w-]+", "-", Path(content["picture"]).stem).strip("-") or "picture"
+    stem = re.sub(r"[^\w-]+", "-", Path(content["file"]).stem).strip("-") or "picture"
     return f"explain-picture-{stem}"
 
 

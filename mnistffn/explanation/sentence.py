@@ -46,7 +46,7 @@ def write_headings(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _name_image(content: Mapping[str, Any]) -> str:
-    picture = content["picture"]
+    picture = content["file"]
     return f"Image {content['index']}" if picture is None else Path(picture).name
 
 
@@ -74,10 +74,11 @@ def _head_units(content: Mapping[str, Any], step: Mapping[str, Any]) -> str:
 
 
 def _head_change(change: Mapping[str, Any]) -> str:
-    if change["size"] is None:
+    if change["strength"] is None:
         return "No change was found that turns it over."
-    median = f" Half of the test images take {change['median']:.2g}." if change["median"] else ""
-    return f"{_capitalise(_spell_change(change))}.{median}"
+    median = change["median_smallest_strength"]
+    usual = f" Half of the test images take {median:.2g}." if median else ""
+    return f"{_capitalise(_spell_change(change))}.{usual}"
 
 
 def _head_patterns(content: Mapping[str, Any]) -> str:
@@ -181,14 +182,14 @@ def _tell_nearest(content: Mapping[str, Any]) -> str:
 
 def _tell_change(content: Mapping[str, Any]) -> list[str]:
     change = content["change"]
-    if change["size"] is None:
+    if change["strength"] is None:
         return []
     text = _spell_change(change)
-    if change["median"]:
-        text += f" (half of the test images are misread within {change['median']:.2g})"
+    if median := change["median_smallest_strength"]:
+        text += f" (half of the test images are misread within {median:.2g})"
     return [text]
 
 
 def _spell_change(change: Mapping[str, Any]) -> str:
     how = {"l2": "a change of length", "linf": "changing every pixel by at most"}[change["norm"]]
-    return f"{how} {change['size']:.2g} makes it {name_one(change['read_as'])}"
+    return f"{how} {change['strength']:.2g} makes it {name_one(change['read_as'])}"

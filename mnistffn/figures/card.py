@@ -126,8 +126,8 @@ def _describe(content: Mapping[str, Any]) -> list[str]:
     lines += [score["problem"].replace(": ", ":\n")] if score["problem"] else []
     n_neighbours = round(NEIGHBOURS * score["neighbours_probability"])
     lines += [
-        f"is read as {score['predicted']} ({score['probability']:.2f}) by the network",
-        f"and as {score['neighbours_predicted']} ({n_neighbours} of {NEIGHBOURS}) by neighbours",
+        f"is read as {score['prediction']} ({score['probability']:.2f}) by the network",
+        f"and as {score['neighbours_prediction']} ({n_neighbours} of {NEIGHBOURS}) by neighbours",
         f"{score['distance_rank']:.0%} of real images are nearer to training",
         f"the unit is number {score['rank']} of its layer",
     ]

@@ -69,7 +69,7 @@ def _show_pixels(arrays: Arrays, content: Content) -> list[Panel]:
     titles = (f"evidence for {one}", f"evidence for {other}", f"for {one}\nrather than {other}")
     second = "label" if content["is_right"] is False else "next"
     about = f"image {content['index']}\n({content['part']} part)"
-    if content["picture"] is not None:
+    if content["file"] is not None:
         about = "what the network saw\nof the picture"
     panels = [
         Panel(partial(_draw_gray, image=image), about),
@@ -91,7 +91,7 @@ def _show_pixels(arrays: Arrays, content: Content) -> list[Panel]:
 def _show_change(arrays: Arrays, content: Content) -> list[Panel]:
     """The image after the smallest change, and the change itself."""
     change, image = content["change"], arrays["image"]
-    if change["size"] is None:
+    if change["strength"] is None:
         return [Panel(partial(_draw_text, text="no change was found\nthat turns it over"), width=1.0)]
     difference = arrays["changed"] - image
     bound = max(float(np.abs(difference).max()), 1e-3)

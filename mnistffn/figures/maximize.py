@@ -88,13 +88,13 @@ def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[
     problem = [score["problem"].split(":")[0]] if score["problem"] else []
     value, best = spell_activation(score)
     if is_short:
-        return [f"{best or value}, {score['predicted']}", *problem]
+        return [f"{best or value}, {score['prediction']}", *problem]
     n_neighbours = round(NEIGHBOURS * score["neighbours_probability"])
     lines = [f"value {value}"]
     lines += [f"{best} of the best"] * bool(best)
     lines += [
-        f"network: {score['predicted']} ({score['probability']:.2f})",
-        f"neighbours: {score['neighbours_predicted']} ({n_neighbours} of {NEIGHBOURS})",
+        f"network: {score['prediction']} ({score['probability']:.2f})",
+        f"neighbours: {score['neighbours_prediction']} ({n_neighbours} of {NEIGHBOURS})",
     ]
     spelled = {
         "rank": "number {} of its layer",

@@ -16,6 +16,7 @@ from torch.optim.adam import adam
 
 from mnistffn.inside.objectives import Objective
 from mnistffn.progress import Progress
+from mnistffn.wording import count
 
 Transformation = Callable[[Tensor], Tensor]
 Penalty = Callable[[Tensor], Tensor]
@@ -212,7 +213,8 @@ def climb(
         if step in frame_steps:
             frames[step] = images.detach().clone()
         if progress is not None and step % 16 == 0:
-            progress.step(step, ascent.steps, f"climbing {n} objectives from {n_restarts} starts each")
+            starts_each = f"{count(n_restarts, 'start')} each"
+            progress.step(step, ascent.steps, f"climbing {count(n, 'objective')} from {starts_each}")
 
     free = ascent(repeated, starts.flatten(0, 1), watch)
     with torch.inference_mode():

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mnistffn.errors import UsageError
+from mnistffn.errors import ParameterError
 from mnistffn.inside.fieldmaps import compute_fields
 from mnistffn.inside.layer import OpenLayer, open_layer
 from mnistffn.inside.options import KINDS, FieldsOptions
@@ -153,8 +153,8 @@ def run_fields(
     name = f"fields-layer{layer}"
     default_sort = "ablation" if opened.is_output else "effect"
     if opened.is_output and options.sort == "effect":
-        msg = "sort='effect': the output layer's units have none; take ablation"
-        raise UsageError(msg)
+        problem = "is not for the output layer, whose units have no effect of this kind: take ablation"
+        raise ParameterError(problem, sort=options.sort)
     with opened.stage(run, name, _spell_command(layer, options), asdict(options)) as stage:
         result = examine_units(opened, chosen, options.kinds, progress)
         if sort := options.sort or (default_sort if options.top else None):

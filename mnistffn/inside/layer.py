@@ -7,7 +7,7 @@ from typing import Any
 
 from mnistffn.inside.units import check_layer, describe_layer, name_units
 from mnistffn.network.modelfile import read_model
-from mnistffn.network.network import AffineLayer, fold_batch_norm
+from mnistffn.network.network import AffineLayer, FeedForwardNetwork, fold_batch_norm
 from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, check_fits, open_run_data
 from mnistffn.run.directory import RunDirectory
@@ -30,6 +30,8 @@ class OpenLayer:
     classes : list of label
         In the order of the outputs.
     run_data : RunData
+    network : FeedForwardNetwork
+        In evaluation mode: what the layers were taken from.
     """
 
     layers: list[AffineLayer]
@@ -37,6 +39,7 @@ class OpenLayer:
     widths: tuple[int, ...]
     classes: list[Any]
     run_data: RunData
+    network: FeedForwardNetwork
 
     @property
     def names(self) -> list[list[str]]:
@@ -107,4 +110,4 @@ def open_layer(
     check_fits(run_data.dataset, run_data.dataset.labels, widths[0], model.classes)
     run.warn_if_stale(["model.pt"], run_data.record)
     layers = fold_batch_norm(model.network)
-    return OpenLayer(layers, layer, widths, model.classes.tolist(), run_data)
+    return OpenLayer(layers, layer, widths, model.classes.tolist(), run_data, model.network)

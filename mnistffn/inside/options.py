@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from mnistffn.errors import UsageError, check_values
+from mnistffn.errors import ParameterError, check_values
 
 Kind = Literal["filter", "gradient", "average", "pattern"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -58,17 +58,17 @@ class FieldsOptions:
 
     def __post_init__(self) -> None:
         if unknown := [kind for kind in self.kinds if kind not in KINDS]:
-            msg = f"kind={unknown[0]!r} must be one of {', '.join(KINDS)}"
-            raise UsageError(msg)
+            problem = f"must be one of {', '.join(KINDS)}"
+            raise ParameterError(problem, kinds=unknown[0])
         if self.sort is not None and self.sort not in SORTS:
-            msg = f"sort={self.sort!r} must be one of {', '.join(SORTS)}"
-            raise UsageError(msg)
+            problem = f"must be one of {', '.join(SORTS)}"
+            raise ParameterError(problem, sort=self.sort)
         if self.sort in KINDS and self.sort not in self.kinds:
-            msg = f"sort={self.sort!r} asks for a kind that is not drawn: add --kind {self.sort}"
-            raise UsageError(msg)
+            problem = f"asks for a kind that is not drawn: add {self.sort}"
+            raise ParameterError(problem, sort=self.sort, kinds=self.kinds)
         if self.top is not None and self.top < 1:
-            msg = f"top={self.top} must be at least 1"
-            raise UsageError(msg)
+            problem = "must be at least 1"
+            raise ParameterError(problem, top=self.top)
 
 
 @dataclass(frozen=True)

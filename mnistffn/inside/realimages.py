@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mnistffn.errors import DataError, UsageError
+from mnistffn.errors import DataError, ParameterError
 from mnistffn.inside.unitstats import BATCH
 from mnistffn.network.network import AffineLayer, propagate
 from mnistffn.network.tensors import as_float
@@ -45,7 +45,7 @@ class RealImages:
         ------
         DataError
             Half of the images are blank.
-        UsageError
+        ParameterError
             No pixel varies in ``smallest_part`` of the images.
         """
         batches = X.split(BATCH)
@@ -58,8 +58,8 @@ class RealImages:
             msg = "half of the training images are blank: there is no norm to hold an image to"
             raise DataError(msg)
         if not varying.any():
-            msg = f"varying={smallest_part}: no pixel varies in so large a part of the training images"
-            raise UsageError(msg)
+            problem = "is too much: no pixel varies in so large a part of the training images"
+            raise ParameterError(problem, varying=smallest_part)
         return cls(shape, varying.view(shape), frame.view(shape), norm, mean.view(shape))
 
 

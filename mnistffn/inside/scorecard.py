@@ -40,11 +40,11 @@ class Score:
         The one over the other; None where no training image has one above 0.
     rank : int or None
         Place of the unit among its layer's pre-activations on the image; 1 is the highest.
-    predicted : label
+    prediction : label
         Class that the network gives the image.
     probability : float
         And its probability.
-    neighbours_predicted : label
+    neighbours_prediction : label
         Class that an independent model gives it: the five nearest training images, by the Euclidean
         distance of the pixels.
     neighbours_probability : float
@@ -71,9 +71,9 @@ class Score:
     best_real: float
     ratio: float | None
     rank: int | None
-    predicted: Any
+    prediction: Any
     probability: float
-    neighbours_predicted: Any
+    neighbours_prediction: Any
     neighbours_probability: float
     distance: float
     distance_rank: float
@@ -133,9 +133,9 @@ def score_images(
                 best_real=best,
                 ratio=values[row] / best if best > 0 else None,
                 rank=None if higher is None else int(higher.sum()) + 1,
-                predicted=opened.classes[int(probabilities[row].argmax())],
+                prediction=opened.classes[int(probabilities[row].argmax())],
                 probability=float(probabilities[row].max()),
-                neighbours_predicted=nearest.predicted[row].item(),
+                neighbours_prediction=nearest.predicted[row].item(),
                 neighbours_probability=float(nearest.probability[row]),
                 distance=float(nearest.distance[row]),
                 distance_rank=float(nearest.distance_rank[row]),
@@ -154,10 +154,10 @@ def _check_reading(score: Score, opened: OpenLayer) -> Score:
     if score.problem or score.unit is None or not opened.is_output:
         return score
     label = opened.classes[score.unit]
-    if score.predicted != label:
-        return replace(score, problem=f"misread: the network takes it for {score.predicted}")
-    if score.neighbours_predicted != label:
-        neighbours = score.neighbours_predicted
+    if score.prediction != label:
+        return replace(score, problem=f"misread: the network takes it for {score.prediction}")
+    if score.neighbours_prediction != label:
+        neighbours = score.neighbours_prediction
         return replace(score, problem=f"doubtful: most of its neighbours are {neighbours}")
     return score
 

@@ -21,13 +21,14 @@ from torch import Tensor
 
 from mnistffn.errors import RunDirectoryError
 from mnistffn.network.network import ACTIVATIONS, FeedForwardNetwork, fold_batch_norm
+from mnistffn.wording import spell_command
 
 FORMAT = "mnistffn model"
 SCHEMA = 4
 PLAIN = ("classes", "parameters", "widths")
 KEYS = {"format", "schema", "digest", "state", *PLAIN}
 
-FOREIGN = "not a model that mnistffn has written"
+FOREIGN = "is not a model that mnistffn has written"
 ZIP_START = b"PK\x03\x04"
 # Layers, values of parameters, letters of a text: a small file can claim any number of them.
 MOST = 1000
@@ -101,7 +102,7 @@ def read_model(path: str | PathLike[str]) -> Model:
         classes = _check_plain(content)
         network = _assemble(content)
     except (TypeError, ValueError, KeyError, AttributeError, RuntimeError) as error:
-        raise _refuse(path, "damaged", error) from error
+        raise _refuse(path, "is damaged", error) from error
     _check_values(path, network)
     parameters = content["parameters"]
     tuples = {name: tuple(value) for name, value in parameters.items() if type(value) is list}
@@ -135,9 +136,8 @@ def _read_bytes(path: Path) -> bytes:
         if path.is_file():
             return path.read_bytes()
     except OSError as error:
-        msg = f"{path} cannot be read ({error.strerror}): make it readable, or run mnistffn train again"
-        raise RunDirectoryError(msg) from error
-    msg = f"there is no model at {path}: run mnistffn train first"
+        raise _refuse(path, "cannot be read", error.strerror) from error
+    msg = f"there is no model at {path}: run {spell_command('train', path.parent)} first"
     raise RunDirectoryError(msg)
 
 
@@ -145,7 +145,7 @@ def _load(path: str | PathLike[str], file: bytes) -> dict[str, Any]:
     """Return the dictionary of all keys that a file holds, its values not checked yet."""
     if not file.startswith(ZIP_START):  # torch.load reads pickles too, which have no checksums
         raise _refuse(path, FOREIGN, "it is no zip file")
-    what = "damaged"
+    what = "is damaged"
     try:
         _check_zip(file)
         what = FOREIGN  # for its checksums are right
@@ -156,16 +156,15 @@ def _load(path: str | PathLike[str], file: bytes) -> dict[str, Any]:
         raise _refuse(path, FOREIGN, "it holds something else")
     schema = content.get("schema")
     if type(schema) is int and 0 <= schema < MOST and schema != SCHEMA:
-        msg = f"{path} has schema {schema}, this program reads {SCHEMA}: run mnistffn train again"
-        raise RunDirectoryError(msg)
+        raise _refuse(path, f"has schema {schema}", f"this program reads {SCHEMA}")
     if type(schema) is not int or schema != SCHEMA or set(content) != KEYS:
         raise _refuse(path, FOREIGN, "it has other keys")
     return content
 
 
-def _refuse(path: str | PathLike[str], what: str, reason: object) -> RunDirectoryError:
-    told = str(reason).partition("\n")[0][:120]
-    return RunDirectoryError(f"{path} is {what} ({told}): run mnistffn train again")
+def _refuse(path: str | PathLike[str], problem: str, reason: object) -> RunDirectoryError:
+    told, again = str(reason).partition("\n")[0][:120], spell_command("train", Path(path).parent)
+    return RunDirectoryError(f"{path} {problem} ({told}): run {again} again")
 
 
 def _require(holds: bool, otherwise: str) -> None:
@@ -273,8 +272,7 @@ def _check_values(path: str | PathLike[str], network: FeedForwardNetwork) -> Non
     if not problem and not _find_reach(network) <= LARGEST:  # neither is NaN
         problem = f"with its weights an image can give values above {LARGEST:g}"
     if problem:
-        msg = f"{path}: {problem}: run mnistffn train again"
-        raise RunDirectoryError(msg)
+        raise _refuse(path, "is of no use", problem)
 
 
 def _find_reach(network: FeedForwardNetwork) -> float:

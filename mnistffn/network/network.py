@@ -31,6 +31,10 @@ class AffineLayer(NamedTuple):
     bias: Tensor
     activation: Activation = "relu"
 
+    def to(self, dtype: torch.dtype) -> "AffineLayer":
+        """Return the layer in other numbers."""
+        return self._replace(weight=self.weight.to(dtype), bias=self.bias.to(dtype))
+
     def activate(self, preactivations: Tensor) -> Tensor:
         """Return the activations of its units, of the shape of their pre-activations."""
         return ACTIVATIONS[self.activation](preactivations)

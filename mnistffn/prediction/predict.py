@@ -1,5 +1,6 @@
 """Reading pictures of one's own by a run's network."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,9 @@ def run_predict(
     with seeded(0, n_threads=1):  # little is computed: threads would wait for each other
         result = _predict(model, own, prepared, passed_over, temperature)
     _tell(result, shape, frame, progress)
-    _write(run, result, own)
+    words = [*map(str, paths), *(["--as-is"] if as_is else [])]
+    words += [] if polarity == "auto" else ["--polarity", polarity]
+    _write(run, result, own, shlex.join(["predict", *words]))
     return result
 
 
@@ -201,7 +204,7 @@ def _tell(
             )
 
 
-def _write(run: RunDirectory, result: PredictResult, own: RunData) -> None:
+def _write(run: RunDirectory, result: PredictResult, own: RunData, command: str) -> None:
     from mnistffn.figures.predict import draw_predictions
 
     readings = result.list_readings()
@@ -210,9 +213,7 @@ def _write(run: RunDirectory, result: PredictResult, own: RunData) -> None:
     rows = [[reading[name] for name in names] + reading["probabilities"] for reading in readings]
     reads = ["model.pt", *([] if result.temperature is None else [METRICS])]
     options = {"files": [reading["file"] for reading in readings], "device": "cpu"}
-    with run.stage(
-        "predict", command="predict", options=options, reads=reads, data=own.record
-    ) as stage:
+    with run.stage("predict", command=command, options=options, reads=reads, data=own.record) as stage:
         stage.write_csv("predictions.csv", header, rows)
         shown = result.prepared[:SHOWN]
         pages = [(one.page, one.size) for one in shown]

@@ -17,6 +17,7 @@ from mnistffn.report.blocks import (
 )
 from mnistffn.report.results import list_sizes
 from mnistffn.report.source import Source
+from mnistffn.wording import count
 
 Content = Mapping[str, Any]
 Found = dict[str, Unit]
@@ -85,7 +86,7 @@ def _add_fields(content: Content, layer: int, units: Found, stale: str) -> str:
         found = _find(units, layer, unit["name"], _hint(unit))
         found.groups.append((f"What it does{stale}", list_statistics(unit)))
     n_dead = sum(bool(unit["dead"]) for unit in content["units"])
-    return f"{len(content['units']):,} units, {n_dead} of them dead."
+    return f"{count(len(content['units']), 'unit')}, {n_dead} of them dead."
 
 
 def _add_scores(content: Content, layer: int, units: Found, stale: str) -> str:
@@ -151,10 +152,10 @@ def list_score(score: Content) -> list[tuple[str, str]]:
     """Return what is to be thought of a maximizing image."""
     rank = "" if score["rank"] is None else f", place {score['rank']} in its layer"
     best = f"{spell(score['activation'], 2)} (best real image {spell(score['best_real'], 2)}){rank}"
-    neighbours = f"{score['neighbours_predicted']} ({score['neighbours_probability']:.2f})"
+    neighbours = f"{score['neighbours_prediction']} ({score['neighbours_probability']:.2f})"
     entries = [
         ("pre-activation", best),
-        ("network reads", f"{score['predicted']} ({score['probability']:.2f})"),
+        ("network reads", f"{score['prediction']} ({score['probability']:.2f})"),
         ("its neighbours are", neighbours),
         ("held-out images nearer to real ones", spell_part(score["distance_rank"])),
         ("restarts agree", spell(score["agreement"], 2)),

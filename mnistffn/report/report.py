@@ -84,7 +84,7 @@ def run_report(run: RunDirectory, progress: Progress) -> ReportResult:
     """
     source = Source(run)
     if not set(source.manifest.stages) - {STAGE}:
-        msg = f"{run.path} has nothing to report: run mnistffn train --hidden 360,187 first"
+        msg = f"{run.path} has nothing to report: run {run.spell('train --hidden 360,187')} first"
         raise RunDirectoryError(msg)
     sections = [section for tell in TELLERS if (section := tell(source))]
     shown = [block for section in sections for block in section.blocks if isinstance(block, Picture)]

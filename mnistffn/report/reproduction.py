@@ -9,7 +9,7 @@ from mnistffn.report.results import list_sizes
 from mnistffn.report.source import Source
 from mnistffn.run.files import hash_file
 from mnistffn.run.manifest import DataRecord, StageRecord
-from mnistffn.training.parameters import PARAMETERS, RECIPE_PARAMETERS
+from mnistffn.training.parameters import RECIPE_PARAMETERS, spell_parameter
 from mnistffn.training.recipes import RECIPES, combine
 
 STAGE = "report"
@@ -108,23 +108,13 @@ def spell_training(options: Mapping[str, Any], data: DataRecord | None) -> str |
         return None
     words = ["train", *([data.path] if data.path else []), "--recipe", options["recipe"]]
     for name, value in given.items():
-        words += _spell_option(name, value)
+        words += spell_parameter(name, value)
     words += _spell_reading(data)
     for name, usual in {"seed": None, "threads": None, "precision": "float32", "device": "cpu"}.items():
         value = options.get(name)
         if value != usual and not isinstance(value, list):
             words += [f"--{name}", str(value)]
     return shlex.join(words)
-
-
-def _spell_option(name: str, value: Any) -> list[str]:
-    spelled = PARAMETERS[name].option or f"--{name.replace('_', '-')}"
-    option, _, off = spelled.partition("/")
-    if isinstance(value, bool):
-        return [option if value else off or option.replace("--", "--no-", 1)]
-    if isinstance(value, list):
-        return [option, ",".join(map(str, value))]
-    return [option, repr(value) if isinstance(value, float) else str(value)]
 
 
 def _spell_reading(data: DataRecord) -> list[str]:
@@ -169,4 +159,4 @@ def list_missing(source: Source) -> list[tuple[str, str]]:
         ]
     explained = bool(source.find(r"explain-\d+"))
     wanted.append((explained, "explain", "why the network read images as it did"))
-    return [(f"mnistffn {command}", what) for there, command, what in wanted if not there]
+    return [(source.run.spell(command), what) for there, command, what in wanted if not there]

@@ -17,6 +17,7 @@ from mnistffn.report.blocks import (
 )
 from mnistffn.report.source import Source
 from mnistffn.run.manifest import DataRecord
+from mnistffn.wording import count
 
 SPLITS = {
     "given": "the file's own test part",
@@ -63,11 +64,12 @@ def _list_data(record: DataRecord) -> list[tuple[str, str]]:
 def _tell_file(content: Mapping[str, Any]) -> list[Block]:
     parts = list(content["parts"])
     rows = [
-        [label, *(f"{counts[part]:,}" for part in parts)]
-        for label, counts in content["classes"].items()
+        [label, *(f"{counts[part]:,}" for part in parts)] for label, counts in content["counts"].items()
     ]
     columns = ["class", *("images" if part == "all" else part for part in parts)]
-    repeats = f"{content['n_repeated']:,} images occurred before, {content['n_blank']:,} are blank."
+    repeats = (
+        f"Images that occurred before: {content['n_repeated']:,}, blank ones: {content['n_blank']:,}."
+    )
     warnings = [Text(f"Warning: {warning}.") for warning in content["warnings"]]
     source = content["source"]
     return [Table(f"Images of every class in {source}", columns, rows), Text(repeats), *warnings]
@@ -78,8 +80,9 @@ def tell_search(source: Source) -> Section | None:
     if not source.has("search"):
         return None
     options = source.manifest.stages["search"].options
+    candidates = count(options.get("n_trials", 0), "candidate")
     tried = (
-        f"{options.get('n_trials')} candidates, each by cross-validation in {options.get('n_folds')} "
+        f"{candidates}, each by cross-validation in {options.get('n_folds')} "
         f"folds of the training part; no image for testing took part."
     )
     blocks = [*source.warn("search"), Text(tried)]
@@ -96,7 +99,7 @@ def _tell_selected(content: Mapping[str, Any]) -> list[Block]:
     accuracy = f"{found['mean']:.4f}, 95% interval {spell_interval(found['interval'])}"
     chosen = {name: value for name, value in content.items() if name not in ("schema", "cv_accuracy")}
     entries = [(name, spell_option(value)) for name, value in chosen.items()]
-    folds = f"{accuracy} over {len(found['folds'])} folds"
+    folds = f"{accuracy} over {count(len(found['accuracies']), 'fold')}"
     return [Text("What was handed to the training:"), Facts([*entries, ("accuracy", folds)])]
 
 
@@ -150,7 +153,7 @@ def list_sizes(source: Source) -> list[int]:
 
 def _describe_epochs(rows: Sequence[Mapping[str, str]], kept: int | None) -> str:
     [best] = [row for row in rows if row["epoch"] == str(kept)]
-    text = f"{len(rows)} epochs; the weights of epoch {kept} were kept, with training loss "
+    text = f"{count(len(rows), 'epoch')}; the weights of epoch {kept} were kept, with training loss "
     text += spell(float(best["train_loss"]))
     valid = float(best["valid_loss"])
     if not isnan(valid):

@@ -75,7 +75,7 @@ class Source:
             return tell(content)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, csv.Error) as error:
             reason = f"{type(error).__name__}: {error}"
-            msg = f"{self.run.path / file} is damaged ({reason}): run mnistffn {command} again"
+            msg = f"{self.run.path / file} is damaged ({reason}): run {self.run.spell(command)} again"
             raise RunDirectoryError(msg) from error
         except OSError as error:
             msg = f"{self.run.path / file} cannot be read: {error.strerror or error}"
@@ -90,7 +90,7 @@ class Source:
     def warn(self, stage: str) -> list[Block]:
         """Return what is to be said against a stage: it is out of date, or files are not its own."""
         record = self.manifest.stages[stage]
-        again = f"mnistffn {record.command}"
+        again = self.run.spell(record.command)
         if stage in self.stale:
             return [self._note(f"Out of date: {self.stale[stage]}.", again)]
         notes: list[Block] = []

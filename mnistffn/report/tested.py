@@ -17,6 +17,7 @@ from mnistffn.report.blocks import (
 )
 from mnistffn.report.results import list_sizes, spell_layers
 from mnistffn.report.source import Source
+from mnistffn.wording import count
 
 Content = Mapping[str, Any]
 NORMS = {"linf": "L∞", "l2": "L2"}
@@ -130,7 +131,7 @@ def _tell_metrics(found: Content) -> list[Block]:
 
 def _describe_confused(found: Content) -> str:
     pairs = [
-        f"{pair['labels'][0]} and {pair['labels'][1]} ({sum(pair['counts'])} errors)"
+        f"{pair['labels'][0]} and {pair['labels'][1]} ({count(sum(pair['counts']), 'error')})"
         for pair in found["confused_pairs"][:3]
     ]
     return f"Most often confused: {', '.join(pairs)}." if pairs else "No image is misread."

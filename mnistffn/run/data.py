@@ -1,7 +1,7 @@
 """Which data a run works on, and which part of them is for testing."""
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,12 @@ from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.manifest import MANIFEST, DataRecord
 from mnistffn.run.options import DataOptions, list_requests, settle_reading
-from mnistffn.run.telling import describe_data, describe_file, warn_of_shared
+from mnistffn.run.telling import (
+    describe_data,
+    describe_file,
+    describe_replacement,
+    warn_of_shared,
+)
 
 TEST_SIZE = 0.1
 
@@ -127,6 +132,8 @@ def _open(
     """Load the data of a run from what was given as DATA, or from where the run has them."""
     known = run.manifest().data
     source = given or _locate(run, options, known)
+    if source is None:
+        options.refuse_without_file()
     sha256 = builtin_digits().sha256 if source is None else source.sha256
     is_same = known is not None and sha256 == known.sha256
     if known and not is_same and not may_settle:
@@ -163,6 +170,10 @@ def _open(
         n_trained_on=count_shared(hashes, split.test, split.train),
     )
     describe_data(dataset, split, record, progress)
+    if known and known.fingerprint != record.fingerprint:
+        after = replace(run.manifest(), data=record)
+        stale = [name for name, stage in after.stages.items() if after.why_stale(stage, run.path)]
+        progress.note(f"warning: {describe_replacement(known, record, stale)}")
     return RunData(dataset, split, record)
 
 

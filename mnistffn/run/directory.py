@@ -23,6 +23,7 @@ from mnistffn.run.files import (
 from mnistffn.run.lock import LOCK, take_lock
 from mnistffn.run.manifest import DATA, MANIFEST, DataRecord, Manifest, StageRecord, read_manifest
 from mnistffn.run.stage import Stage
+from mnistffn.wording import spell_command
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,12 +43,22 @@ class RunDirectory:
     ----------
     path : str or path-like
         It is created when the first stage opens.
+
+    Attributes
+    ----------
+    command : str or None
+        What was typed to work in it, the directory aside; the command line sets it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.cache = self.path / CACHE
+        self.command: str | None = None
         self._is_locked = False
+
+    def spell(self, command: str) -> str:
+        """Return a command that works in this directory, as a shell takes it."""
+        return spell_command(command, self.path)
 
     def manifest(self) -> Manifest:
         """Return what ``run.json`` says, an empty manifest where there is none.
@@ -149,7 +160,7 @@ class RunDirectory:
         for file in reads:
             for name, stage in manifest.find_makers(file):
                 if reason := manifest.why_stale(stage, self.path):
-                    again = f"run mnistffn {stage.command} again"
+                    again = f"run {self.spell(stage.command)} again"
                     messages.append(f"{file} is out of date, {reason}: {again}")
                 elif hash_file(self.path / file) != stage.outputs[file]:
                     messages.append(f"{file} has changed since {name} wrote it")
@@ -233,7 +244,7 @@ class RunDirectory:
             yield
             return
         try:
-            is_new = not self.path.exists()
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
             lock = take_lock(self.path)
         except OSError as error:
@@ -249,16 +260,17 @@ class RunDirectory:
                 self._is_locked = False
                 with suppress(OSError):
                     lock.truncate(0)
-                if is_new:
-                    self._remove_if_empty()
+                if made:
+                    self._remove_if_empty(made)
 
-    def _remove_if_empty(self) -> None:
-        """Remove a directory of which nothing came; one that cannot be removed stays."""
+    def _remove_if_empty(self, made: Sequence[Path]) -> None:
+        """Remove a directory of which nothing came, and folders made for it; what cannot go stays."""
         with suppress(OSError):
             if {path.name for path in self.path.iterdir()} <= {LOCK, CACHE}:
                 self.cache.unlink(missing_ok=True)
                 (self.path / LOCK).unlink()
-                self.path.rmdir()
+                for folder in made:
+                    folder.rmdir()
 
 
 def exclusive(

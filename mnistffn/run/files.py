@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, BinaryIO
@@ -21,9 +22,25 @@ INTENT = ".renames.json"  # of files that are about to take their places
 LEFT_OVER = re.compile(r"\.[\w.-]+\.(json|jsonl|csv|npz|pt|onnx|png|gif|html)\.\d+\.tmp")
 
 
+def follow_links(path: Path) -> Path:
+    """Return where the file is that a path names: a link stays a link, and its target is written.
+
+    Raises
+    ------
+    RunDirectoryError
+        The path is a link to itself.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        msg = f"{path} is a link that leads back to itself: remove it"
+        raise RunDirectoryError(msg)
+    return target
+
+
 def name_temporary(path: Path) -> Path:
     """Return the name under which this process writes a file before it takes its place."""
-    return path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    target = follow_links(path)
+    return target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY}")
 
 
 def write_beside(path: Path, write: Callable[[BinaryIO], object]) -> Path:
@@ -44,8 +61,7 @@ def write_beside(path: Path, write: Callable[[BinaryIO], object]) -> Path:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            msg = f"{path} cannot be written: {error.strerror or error}"
-            raise RunDirectoryError(msg) from error
+            raise _refuse(path, error) from error
         raise
     return temporary
 
@@ -60,12 +76,16 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     temporary = write_beside(path, write)
     try:
-        temporary.replace(path)
+        temporary.replace(follow_links(path))
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        msg = f"{path} cannot be written: {error.strerror or error}"
-        raise RunDirectoryError(msg) from error
+        raise _refuse(path, error) from error
+
+
+def _refuse(path: Path, error: OSError) -> RunDirectoryError:
+    where = f"{path}, a link to {os.path.realpath(path)}," if path.is_symlink() else path
+    return RunDirectoryError(f"{where} cannot be written: {error.strerror or error}")
 
 
 def sync_folder(path: Path) -> None:
@@ -81,7 +101,10 @@ def sync_folder(path: Path) -> None:
 def clear_left_overs(folder: Path) -> None:
     """Remove what killed processes have left in a folder; files of the user's stay."""
     places = (folder, folder / SEARCHING, folder / TRAINING)
+    linked = [Path(os.path.realpath(path)) for path in folder.iterdir() if path.is_symlink()]
     temporaries = [path for place in places for path in place.glob(f".*{TEMPORARY}")]
+    for target in linked:
+        temporaries += target.parent.glob(f".{escape(target.name)}.*{TEMPORARY}")
     for left_over in [*folder.glob(f"{SEARCHING}/*.npy"), *temporaries]:
         if left_over.suffix == ".npy" or LEFT_OVER.fullmatch(left_over.name):
             with suppress(OSError):
@@ -145,14 +168,18 @@ def finish_renaming(folder: Path) -> None:
     if not (folder / INTENT).exists():
         return
     renames, dropped = _read_intent(folder / INTENT)
+    written = {folder}
     for file, temporary in renames.items():
+        target = follow_links(folder / file)
         with suppress(FileNotFoundError):  # renamed already, before a kill
-            (folder / temporary).replace(folder / file)
+            target.with_name(temporary).replace(target)
+            written.add(target.parent)
     for file in dropped:
         with suppress(OSError):  # what cannot be removed is no reason to lose what was written
             if (folder / file).is_file():
                 (folder / file).unlink()
-    sync_folder(folder)
+    for place in written:
+        sync_folder(place)
     with suppress(OSError):
         (folder / INTENT).unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """Looking at a data file: what was recognised in it, and why, and what its images look like."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.download import DownloadOptions, download
 from mnistffn.run.files import replace_file
 from mnistffn.run.options import DataOptions
+from mnistffn.wording import count
 
 SHOWN = 12  # images of a class
 
@@ -57,7 +59,7 @@ class Inspection:
             "image_shape": list(dataset.image_shape),
             "layout": asdict(dataset.layout),
             "parts": {part: end - first for part, (first, end) in dataset.parts.items()},
-            "classes": {str(label): dict(counts) for label, counts in self.counts.items()},
+            "counts": {str(label): dict(counts) for label, counts in self.counts.items()},
             "n_blank": self.n_blank,
             "n_repeated": self.n_repeated,
             "n_shared": self.n_shared,
@@ -97,10 +99,10 @@ def _warn(found: Inspection) -> list[str]:
             f"the classes are unbalanced: the largest is {largest / smallest:.1f} times the smallest"
         )
     if found.n_blank:
-        warnings.append(f"{found.n_blank:,} images are blank")
+        warnings.append(count(found.n_blank, "blank image"))
     if found.n_shared:
         warnings.append(
-            f"{found.n_shared:,} images of the test part are among those to train on as well"
+            f"images of the test part that are among those to train on as well: {found.n_shared:,}"
         )
     return warnings
 
@@ -130,6 +132,8 @@ def run_inspect(
 
     if fetched is not None:
         options = replace(options, path=download(fetched, options.path, progress))
+    if options.path is None:
+        options.refuse_without_file()
     read = options.over(ReadOptions())
     dataset = builtin_digits() if options.path is None else read_dataset(options.path, read)
     found = inspect(dataset)
@@ -140,7 +144,7 @@ def run_inspect(
         content = lay_out(dataset.images / 255, dataset.labels)
         replace_file(convert, lambda file: write_document_layout(file, content))
         progress.note(f"converted to {convert}")
-    command = "data" if options.path is None else f"data {options.path}"
+    command = shlex.join(["data", *options.spell()])
     resolved = asdict(read) | ({} if fetched is None else {"download": fetched.describe()})
     with run.stage("data", command=command, options=resolved) as stage:
         stage.write_json("data.json", found.summarise())

@@ -3,11 +3,29 @@
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mnistffn.errors import RunDirectoryError
 from mnistffn.run.files import read_json, replace_file, to_json
+
+COMMAND = "command.json"
+
+
+def keep_command(folder: Path, command: str | None) -> None:
+    """Write down which command's work a folder keeps, so that it can be named where it was stopped."""
+    if command is not None:
+        content = to_json({"command": command})
+        replace_file(folder / COMMAND, lambda file: file.write(content))
+
+
+def read_command(folder: Path) -> str | None:
+    """Return the command whose work a folder keeps, None where nobody knows."""
+    with suppress(RunDirectoryError):
+        command = read_json(folder / COMMAND).get("command")
+        return command if isinstance(command, str) else None
+    return None
 
 
 class Journal:

@@ -149,9 +149,13 @@ def read_manifest(folder: Path) -> Manifest:
     Raises
     ------
     RunDirectoryError
-        It is damaged or of another schema: the message names what is not as it should be.
+        It is damaged or of another schema: the message names what is not as it should be. Or the
+        folder is none.
     """
     path = folder / MANIFEST
+    if folder.exists() and not folder.is_dir():
+        msg = f"{folder} is a file: name a folder with --run-dir"
+        raise RunDirectoryError(msg)
     if not path.exists():
         return Manifest()
     content = read_json(path)

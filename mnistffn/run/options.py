@@ -10,8 +10,12 @@ from mnistffn.data.formats.source import Source
 from mnistffn.data.labels import LabelsMean
 from mnistffn.data.orientation import Orientation
 from mnistffn.data.pixels import Polarity
-from mnistffn.errors import UsageError
+from mnistffn.errors import UsageError, check_values
 from mnistffn.run.manifest import DataRecord
+
+READING = (
+    "orientation", "images", "labels", "groups", "polarity", "labels_mean", "image_shape", "max_size",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,23 @@ class DataOptions:
     unique: bool = False
 
     def __post_init__(self) -> None:
-        if self.test_size is not None and not 0 < self.test_size < 1:
-            msg = f"test_size={self.test_size} must be in (0, 1)"
+        rule = (lambda v: v is None or 0 < v < 1, "above 0 and below 1")
+        check_values(vars(self), {"test_size": rule})
+
+    def spell(self) -> list[str]:
+        """Return the words of a command line that say how the data are read."""
+        words = [] if self.path is None else [str(self.path)]
+        for name in READING:
+            if (value := getattr(self, name)) is not None:
+                text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                words += [f"--{name.replace('_', '-')}", f"{text}B" if name == "max_size" else text]
+        return words
+
+    def refuse_without_file(self) -> None:
+        """Raise UsageError where something says how a file is read, and there is none."""
+        if self.path is None and (words := self.spell()):
+            given = " ".join(words[:2])
+            msg = f"{given} says how a file is read, and the built-in digits are none: give DATA"
             raise UsageError(msg)
 
     def open(self, path: Path, known_sha256: str | None = None) -> Source:
@@ -57,11 +76,7 @@ class DataOptions:
 
     def over(self, settled: ReadOptions) -> ReadOptions:
         """Return what is settled of the reading, with what the user says over it."""
-        names = (
-            "orientation", "images", "labels", "groups", "polarity", "labels_mean", "image_shape",
-            "max_size",
-        )  # fmt: skip
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in READING if getattr(self, name) is not None}
         return replace(settled, **given)
 
 

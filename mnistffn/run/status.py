@@ -9,9 +9,10 @@ from typing import Any
 from mnistffn.errors import RunDirectoryError
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.files import SEARCHING, TRAINING, hash_file
-from mnistffn.run.journal import Journal
+from mnistffn.run.journal import Journal, read_command
 from mnistffn.run.lock import find_holder
 from mnistffn.run.manifest import DATA, DataRecord
+from mnistffn.wording import count
 
 # What looks at a model, in the order in which people do.
 LOOKS = ("evaluate", "explain", "fields", "maximize")
@@ -97,7 +98,9 @@ def read_status(run: RunDirectory) -> RunStatus:
         stages,
         list(stopped.values()),
         find_holder(run.path),
-        _choose_next({stage.name: stage for stage in stages}, stopped),
+        _choose_next(
+            {stage.name: stage for stage in stages}, stopped, is_settled=manifest.data is not None
+        ),
     )
 
 
@@ -105,31 +108,39 @@ def describe_record(data: DataRecord) -> str:
     """Return the data of a run in a line."""
     height, width = data.image_shape
     return (
-        f"{data.path or 'built-in digits'}: {data.n:,} images of {height} by {width} pixels, "
+        f"{data.path or 'built-in digits'}: {count(data.n, 'image')} of {height} by {width} pixels, "
         f"{data.n_train:,} to train on, {data.n_test:,} for testing (seed {data.split_seed})"
     )
 
 
 def _find_stopped(run: RunDirectory) -> dict[str, str]:
-    """Return what commands that were stopped have left, by command."""
+    """Return what commands that were stopped have left, by what was typed for them."""
     found = {}
     journal = Journal(run.path / SEARCHING / "fits.jsonl")
     with suppress(OSError, RunDirectoryError, ValueError):
         is_finished = json.loads(journal.settings.read_bytes()).get("finished", True)
         n_fits = sum(1 for _ in journal.read())
         if n_fits and not is_finished:
-            found["search"] = f"a search that was stopped: fits kept: {n_fits:,}"
+            found[read_command(run.path / SEARCHING) or "search"] = (
+                f"a search that was stopped: fits kept: {n_fits:,}"
+            )
     if any((run.path / TRAINING).glob("*.pt")):
-        found["train"] = "a training that was stopped: its latest epochs are kept"
+        found[read_command(run.path / TRAINING) or "train"] = (
+            "a training that was stopped: its latest epochs are kept"
+        )
     return found
 
 
-def _choose_next(stages: Mapping[str, StageStatus], stopped: Mapping[str, str]) -> list[str]:
+def _choose_next(
+    stages: Mapping[str, StageStatus], stopped: Mapping[str, str], *, is_settled: bool
+) -> list[str]:
     """Return what to run next: what was stopped or is out of date first, then what is missing."""
     if stopped:
         return list(stopped)
     if "train" not in stages:
-        return ["train" if "search" in stages else "search"]
+        # What data has looked at is not the run's yet: the search is told of it in the same words.
+        looked_at = stages[DATA].command.removeprefix(DATA) if DATA in stages and not is_settled else ""
+        return ["train" if "search" in stages else f"search{looked_at}"]
     if again := [stage.command for stage in stages.values() if stage.stale or stage.damaged]:
         return list(dict.fromkeys(again))
     done = {stage.command.split()[0] for stage in stages.values() if stage.name != DATA}

@@ -1,8 +1,11 @@
 """What a command tells of the data that it works on."""
 
+from collections.abc import Sequence
+
 from mnistffn.data import Dataset, Split, describe_balance
 from mnistffn.progress import Progress
 from mnistffn.run.manifest import DataRecord
+from mnistffn.wording import count
 
 
 def describe_data(dataset: Dataset, split: Split, record: DataRecord, progress: Progress) -> None:
@@ -25,9 +28,18 @@ def describe_data(dataset: Dataset, split: Split, record: DataRecord, progress: 
         warn_of_shared(record.n_trained_on, n_test, progress)
 
 
+def describe_replacement(before: DataRecord, now: DataRecord, stages: Sequence[str]) -> str:
+    """Return what a run loses to other data, or to another reading or split of its own."""
+    lost = f"{', '.join(stages)} will be out of date; another --run-dir keeps both"
+    if before.sha256 == now.sha256:
+        return f"the run's data are read or split in another way than before: {lost}"
+    was, comes = (record.path or "the built-in digits" for record in (before, now))
+    return f"this run is about {was} so far, and {comes} takes its place: {lost}"
+
+
 def warn_of_shared(n_shared: int, n: int, progress: Progress) -> None:
     progress.note(
-        f"warning: {n_shared:,} of the {n:,} images for testing are among those to train on as well: "
+        f"warning: {n_shared:,} of {count(n, 'image')} for testing occur among those to train on too: "
         f"accuracy on them says little (--unique leaves repeats out)"
     )
 
@@ -50,4 +62,4 @@ def describe_file(dataset: Dataset, progress: Progress) -> None:
     for warning in layout.warnings:
         progress.note(f"warning: {warning}")
     if n_blank := int((~dataset.flat.any(axis=1)).sum()):
-        progress.note(f"warning: {n_blank:,} images are blank")
+        progress.note(f"warning: {count(n_blank, 'blank image')}")

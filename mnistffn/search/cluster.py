@@ -59,7 +59,7 @@ def open_cluster(
         cluster = Cluster(client, address, data)
         cluster.prepare(list(threads))
         where = f"dashboard {client.dashboard_link}"
-        note(f"cluster {address}: {len(threads)} workers, {n_slots} fits side by side; {where}")
+        note(f"cluster {address}: workers: {len(threads)}, fits side by side: {n_slots}; {where}")
         yield cluster.carry_out, n_slots
 
 

@@ -1,13 +1,13 @@
 """What a user says about a search, and the rounds that come of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import floor, inf, log
 from typing import Any, Literal, get_args
 
-from mnistffn.errors import UsageError
-from mnistffn.training.parameters import Device, Precision, check_tunable
+from mnistffn.errors import check_values
+from mnistffn.training.parameters import Device, Precision, check_ranges, check_tunable
 from mnistffn.training.recipes import DEFAULT_RECIPE, get_recipe
 
 Strategy = Literal["random", "halving"]
@@ -74,23 +74,22 @@ class SearchOptions:
         get_recipe(self.recipe)
         for name in set(self.parameters) - {"patience"}:
             check_tunable(name)
-        if self.strategy not in STRATEGIES:
-            msg = f"strategy={self.strategy!r} must be one of {', '.join(STRATEGIES)}"
-            raise UsageError(msg)
-        if self.select not in SELECTIONS:
-            msg = f"select={self.select!r} must be one of {', '.join(SELECTIONS)}"
-            raise UsageError(msg)
-        if self.time_limit is not None and not 0 < self.time_limit < inf:
-            msg = f"time_limit={self.time_limit} must be above 0"
-            raise UsageError(msg)
-        if self.scheduler is not None and not SCHEDULER.fullmatch(self.scheduler):
-            msg = f"scheduler={self.scheduler!r} must be like tcp://HOST:PORT or local:WORKERS"
-            raise UsageError(msg)
-        for name, minimum in {"n_trials": 1, "n_folds": 2, "n_jobs": 1}.items():
-            value = getattr(self, name)
-            if value is not None and value < minimum:
-                msg = f"{name}={value} must be at least {minimum}"
-                raise UsageError(msg)
+        check_values(vars(self), _RULES)
+        check_ranges({name: getattr(self, name) for name in ("max_epochs", "precision", "device")})
+
+
+_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "strategy": (lambda v: v in STRATEGIES, f"one of {', '.join(STRATEGIES)}"),
+    "select": (lambda v: v in SELECTIONS, f"one of {', '.join(SELECTIONS)}"),
+    "time_limit": (lambda v: v is None or 0 < v < inf, "above 0 and finite"),
+    "scheduler": (
+        lambda v: v is None or SCHEDULER.fullmatch(v) is not None,
+        "like tcp://HOST:PORT or local:WORKERS",
+    ),
+    "n_trials": (lambda v: v >= 1, "at least 1"),
+    "n_folds": (lambda v: v >= 2, "at least 2"),
+    "n_jobs": (lambda v: v is None or v >= 1, "at least 1"),
+}
 
 
 def plan_rounds(options: SearchOptions, n: int) -> list[tuple[int, int | None]]:

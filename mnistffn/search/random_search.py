@@ -32,7 +32,8 @@ from mnistffn.search.trial import Fits, Trial
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import TUNABLE, check_parameters
-from mnistffn.training.recipes import combine, get_recipe
+from mnistffn.training.recipes import get_recipe
+from mnistffn.wording import count
 
 
 def random_search(
@@ -44,6 +45,7 @@ def random_search(
     on_fit: Callable[[int, Fit, Outcome | FitError], None] = lambda done, fit, result: None,
     journal: Journal | None = None,
     note: Callable[[str], None] = lambda line: None,
+    candidates: Sequence[Mapping[str, Any]] | None = None,
 ) -> SearchResult:
     """Draw candidates at random and cross-validate each (Bergstra and Bengio, 2012).
 
@@ -70,6 +72,8 @@ def random_search(
         Has been opened, and keeps every finished fit; the images are put beside it meanwhile.
     note : callable
         Gets a line about the cluster, where there is one.
+    candidates : sequence of mapping, or None
+        What :func:`~mnistffn.search.space.draw_candidates` has drawn; None to draw them here.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def random_search(
         Every fit failed, or time ran out before one candidate was finished.
     """
     classifier = make_classifier(y, space, options, image_shape)
-    drawn = draw_candidates(space, options.n_trials, options.seed or 0)
+    drawn = candidates or draw_candidates(space, options.n_trials, options.seed or 0)
     options = replace(options, n_trials=len(drawn))
     fixed = dict(Fit.of(classifier, 0).parameters)
     tried = [fixed | {name: plain(value) for name, value in own.items()} for own in drawn]
@@ -101,8 +105,8 @@ def random_search(
         with parallel_config("threading"):  # each of which waits for a process
             results = search.fit(data.folds[:, None], y).cv_results_
     searched = list(space.distributions())
-    candidates = _candidates(results, fits, drawn, options.n_folds)
-    if not candidates:
+    tested = _candidates(results, fits, drawn, options.n_folds)
+    if not tested:
         if fits.failures:
             msg = f"no candidate was finished: {describe_failure(*fits.failures[0], searched)}"
             raise MnistffnError(msg)
@@ -111,11 +115,11 @@ def random_search(
     recipe, fixed = get_recipe(options.recipe), classifier.get_params(deep=False)
     differs = [name for name in TUNABLE if fixed[name] != recipe[name]]
     return SearchResult(
-        candidates,
-        options.n_trials - len({json.dumps(candidate.parameters) for candidate in candidates}),
+        tested,
+        options.n_trials - len({json.dumps(candidate.parameters) for candidate in tested}),
         options.recipe,
         {name: fixed[name] for name in differs if name not in searched},
-        analyse(candidates, space.distributions(), X.shape[1], len(np.unique(y))),
+        analyse(tested, space.distributions(), X.shape[1], len(np.unique(y))),
         [describe_failure(*failure, searched) for failure in fits.failures],
         options.select,
     )
@@ -165,7 +169,7 @@ def count_jobs(options: SearchOptions, n: int, n_slots: int | None = None) -> in
 def describe_failure(fit: Fit, error: FitError, searched: Sequence[str]) -> str:
     """Return a line that says which fit failed, and why."""
     tried = ", ".join(f"{name}={fit.parameters[name]}" for name in searched)
-    images = "" if fit.n_images is None else f" of {fit.n_images} images"
+    images = "" if fit.n_images is None else f" of {count(fit.n_images, 'image')}"
     seed = fit.parameters["random_state"]
     return f"the fit{images} with {tried}, tested on fold {fit.fold}, seed {seed}: {error}"
 
@@ -188,15 +192,16 @@ def make_classifier(
     classes, counts = np.unique(y, return_counts=True)
     if counts.min() < options.n_folds:
         rarest = classes[counts.argmin()]
-        msg = f"class {rarest} has {counts.min()} images, too few for {options.n_folds} folds"
+        has = count(int(counts.min()), "image")
+        msg = f"class {rarest} has {has}, too few for {options.n_folds} folds"
         raise DataError(msg)
-    parameters = combine(get_recipe(options.recipe), options.parameters)
-    schedules = [parameters["schedule"], *space.further.get("schedule", [])]
-    if not parameters["patience"] and "plateau" not in schedules:
-        parameters["validation_fraction"] = 0.0  # nobody would look at it
-    parameters |= {"max_epochs": options.max_epochs, "image_shape": image_shape}
-    parameters |= {"precision": options.precision, "device": options.device}
-    classifier = FeedForwardClassifier(**parameters, n_threads=1, random_state=options.seed or 0)
+    classifier = FeedForwardClassifier.from_recipe(options.recipe, **options.parameters)
+    schedules = [classifier.schedule, *space.further.get("schedule", [])]
+    if not classifier.patience and "plateau" not in schedules:
+        classifier.set_params(validation_fraction=0.0)  # nobody would look at it
+    classifier.set_params(max_epochs=options.max_epochs, image_shape=image_shape)
+    classifier.set_params(precision=options.precision, device=options.device)
+    classifier.set_params(n_threads=1, random_state=options.seed or 0)
     check_parameters(classifier.get_params(deep=False))
     check_precision(options.precision, resolve_device(options.device))
     for name, values in space.further.items():

@@ -6,6 +6,7 @@ from typing import Any
 from mnistffn.search.analysis import Findings, estimate_accuracy
 from mnistffn.search.importance import FEWEST
 from mnistffn.search.result import Candidate, SearchResult
+from mnistffn.wording import count
 
 SPECIAL_OPTIONS = ("hidden", "layers", "dropout")  # all other parameters are searched by --tune
 
@@ -25,8 +26,8 @@ def list_findings(result: SearchResult) -> dict[str, Any]:
         "best": _list_candidate(result, result.best, findings.n_parameters[0]),
         "smallest": _list_candidate(result, findings.smallest, findings.n_parameters[1]),
         "select": result.select,
-        "within_one_standard_error": findings.n_within,
-        "compared": findings.n_compared,
+        "n_within_one_standard_error": findings.n_within,
+        "n_compared": findings.n_compared,
         "importance": importance,
         "edges": [asdict(edge) for edge in findings.edges],
     }
@@ -48,19 +49,19 @@ def _summarise_accuracy(candidate: Candidate) -> dict[str, Any]:
         "std": candidate.std,
         "standard_error": found.standard_error,
         "interval": [found.low, found.high],
-        "folds": list(candidate.accuracies),
+        "accuracies": list(candidate.accuracies),
     }
 
 
 def describe_winner(result: SearchResult) -> list[str]:
     """Return lines on the best candidate, on the smallest that is as good, and on how sure that is."""
     findings, best = result.findings, result.best
-    counts = f"{findings.n_parameters[0]:,} parameters"
-    images = "" if best.n_images is None else f", trained on {best.n_images:,} images"
-    found = findings.accuracy
+    images = "" if best.n_images is None else f" trained on {count(best.n_images, 'image')}"
+    found, n_folds = findings.accuracy, count(len(best.accuracies), "fold")
     lines = [
-        f"best: {spell_parameters(best)} ({counts}{images}): accuracy {found.mean:.4f}, "
-        f"95% interval {found.low:.4f} to {found.high:.4f} over {len(best.accuracies)} folds"
+        f"best: {spell_parameters(best)}",
+        f"accuracy {found.mean:.4f}, 95% interval {found.low:.4f} to {found.high:.4f} over {n_folds}, "
+        f"{count(findings.n_parameters[0], 'parameter')}{images}",
     ]
     if findings.n_compared == 1:
         return [*lines, "it was compared with no other candidate"]
@@ -111,7 +112,7 @@ def describe_importance(findings: Findings) -> str:
             f"and it takes {FEWEST} at least"
         )
     if not importance.clear:
-        return f"{importance.n_candidates} candidates cannot tell which parameters mattered"
+        return f"{count(importance.n_candidates, 'candidate')} cannot tell which parameters mattered"
     return f"what mattered beyond chance: {', '.join(map(spell_name, importance.clear))}"
 
 

@@ -8,17 +8,18 @@ from mnistffn.progress import Progress
 from mnistffn.run.data import RunData, open_run_data
 from mnistffn.run.directory import RunDirectory, exclusive
 from mnistffn.run.files import SEARCHING
-from mnistffn.run.journal import Journal
+from mnistffn.run.journal import Journal, keep_command
 from mnistffn.run.options import DataOptions
 from mnistffn.run.settings import describe_data, list_versions
-from mnistffn.search.fit import Fit, FitError, Outcome
 from mnistffn.search.options import SearchOptions, plan_rounds
 from mnistffn.search.random_search import count_jobs, make_classifier, random_search
 from mnistffn.search.report import describe_edges, summarise
 from mnistffn.search.result import SearchResult, make_table
 from mnistffn.search.space import SearchSpace, draw_candidates
+from mnistffn.search.standing import Standing
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import resolve_device
+from mnistffn.wording import count
 
 TOLD = 5  # lines about fits that failed or diverged
 
@@ -48,9 +49,10 @@ def run_search(
 
     run_data = open_run_data(run, data, options.seed, progress)
     seed = run_data.resolve_seed(options.seed)
-    n_different = len(draw_candidates(space, options.n_trials, seed))
+    candidates = draw_candidates(space, options.n_trials, seed)
+    n_different = len(candidates)
     if n_different < options.n_trials:
-        progress.note(f"there are {n_different} different candidates, not {options.n_trials}")
+        progress.note(f"different candidates: {n_different:,}, not {options.n_trials:,}")
     options = replace(options, seed=seed, n_trials=n_different)
     if options.scheduler is None:  # else it is the cluster that says how many
         options = replace(options, n_jobs=count_jobs(options, len(run_data.split.train)))
@@ -58,15 +60,19 @@ def run_search(
     resolved = asdict(options) | {"space": asdict(space), "threads": 1, "device": device}
     with run.stage("search", command="search", options=resolved, data=run_data.record) as stage:
         rounds = plan_rounds(options, len(run_data.split.train))
-        report = _Reporter(progress, sum(tried for tried, _ in rounds) * options.n_folds)
+        n_fits = sum(tried for tried, _ in rounds) * options.n_folds
         X, y, shape = run_data.X_train, run_data.y_train, run_data.dataset.image_shape
         folder = run.path / SEARCHING
         folder.mkdir(exist_ok=True)
         journal = Journal(folder / "fits.jsonl")
         settings = _list_settings(run_data, make_classifier(y, space, options, shape), space, options)
         if kept := journal.open(settings, fresh=fresh):
-            progress.note(f"{kept} fits are there already, in {folder}")
-        result = random_search(X, y, space, options, shape, report, journal, progress.note)
+            progress.note(f"{count(kept, 'fit')} kept from before, in {folder}")
+        keep_command(folder, run.command)
+        standing = Standing(progress, n_fits, options.n_folds, kept)
+        result = random_search(
+            X, y, space, options, shape, standing, journal, progress.note, candidates
+        )
         if result.n_unfinished and options.time_limit:
             done = options.n_trials - result.n_unfinished
             progress.note(f"time limit reached: {done} of {options.n_trials} candidates were finished")
@@ -94,7 +100,8 @@ def _tell_of_trouble(result: SearchResult, progress: Progress) -> None:
     for line in lines[:TOLD]:
         progress.note(line)
     if len(lines) > TOLD:
-        failed = f"{len(result.failures)} fits failed and {len(diverged)} candidates diverged in all"
+        fits, candidates = count(len(result.failures), "fit"), count(len(diverged), "candidate")
+        failed = f"in all, {fits} failed and {candidates} diverged"
         progress.note(f"warning: {failed}")
 
 
@@ -111,20 +118,3 @@ def _list_settings(
         "parameters": {name: value for name, value in parameters.items() if name not in searched},
         "version": list_versions(),
     }
-
-
-class _Reporter:
-    """Turns fits that have ended into steps of the progress."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self.progress, self.total = progress, total
-        progress.step(0, total, "first fits under way")
-
-    def __call__(self, done: int, fit: Fit, result: Outcome | FitError) -> None:
-        tried = fit.parameters
-        network = f"hidden {','.join(map(str, tried['hidden']))} dropout {tried['dropout']:.2f}"
-        if isinstance(result, FitError):
-            came_to = "failed"
-        else:
-            came_to = f"{result.accuracy:.4f} in {result.epochs} epochs"
-        self.progress.step(done, self.total, f"{network}: {came_to}")

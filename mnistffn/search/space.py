@@ -3,8 +3,9 @@
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from numpy.random import RandomState
@@ -12,11 +13,12 @@ from scipy import stats
 from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
-from mnistffn.errors import UsageError
+from mnistffn.errors import check_values
 from mnistffn.training.parameters import PARAMETERS, WIDEST, check_tunable
 from mnistffn.training.recipes import OTHER_DROPOUT_BOUNDS
 
 DEEPEST = 100  # hidden layers
+_BOUNDS = "bounds that it can be drawn between, the lower one first, or values with commas between them"
 MISSES = 1000  # draws without a candidate that is new, until there is none
 
 
@@ -71,19 +73,24 @@ class SearchSpace:
     further: Mapping[str, tuple[float, float] | list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rules = {
-            "hidden": 1 <= self.hidden[0] <= self.hidden[1] <= WIDEST,
-            "n_layers": 1 <= self.n_layers[0] <= self.n_layers[1] <= DEEPEST,
-            "dropout": 0 <= self.dropout[0] <= self.dropout[1] < 1,
+        rules: dict[str, tuple[Callable[[Any], bool], str]] = {
+            "hidden": (
+                lambda v: 1 <= v[0] <= v[1] <= WIDEST,
+                f"two layer sizes from 1 to {WIDEST}, the smaller one first",
+            ),
+            "n_layers": (
+                lambda v: 1 <= v[0] <= v[1] <= DEEPEST,
+                f"one number or two from 1 to {DEEPEST}, the smaller one first",
+            ),
+            "dropout": (
+                lambda v: 0 <= v[0] <= v[1] < 1,
+                "two numbers in [0, 1), the smaller one first",
+            ),
         }
-        for name, values in self.further.items():
+        for name in self.further:
             check_tunable(name)
-            rules[name] = isinstance(values, list) or _are_bounds(name, values)
-        for name, holds in rules.items():
-            if not holds:
-                bounds = self.further[name] if name in self.further else getattr(self, name)
-                msg = f"{name}={bounds[0]} to {bounds[1]} are no bounds that make sense"
-                raise UsageError(msg)
+            rules[name] = (partial(_can_be_drawn, name), _BOUNDS)
+        check_values(vars(self) | dict(self.further), rules)
 
     def distributions(self) -> dict[str, Any]:
         """Return the distribution of every parameter that is searched, by name."""
@@ -122,8 +129,10 @@ def draw_candidates(space: SearchSpace, n: int, seed: int) -> list[dict[str, Any
     return list(found.values())
 
 
-def _are_bounds(name: str, values: tuple[float, float]) -> bool:
-    """Return whether a parameter can be drawn between two values."""
+def _can_be_drawn(name: str, values: tuple[float, float] | list[Any]) -> bool:
+    """Return whether a parameter can be drawn from a list, or between two values."""
+    if isinstance(values, list):
+        return True
     row = PARAMETERS[name]
     kinds = (int,) if row.whole else (int, float)
     if not (row.whole or type(row.default) is float) or any(type(v) not in kinds for v in values):

@@ -13,7 +13,8 @@ import torch
 
 from mnistffn.errors import RunDirectoryError
 from mnistffn.run.files import replace_file
-from mnistffn.run.journal import refuse
+from mnistffn.run.journal import COMMAND, keep_command, refuse
+from mnistffn.wording import count
 
 FIRST = 10.0  # seconds of training; what is shorter is soon done again
 SPARING = 50  # times as long as it took to write it: no more than 2% of the time
@@ -27,11 +28,14 @@ class Checkpoint:
     path : Path
     settings : mapping
         Plain values that the training depends on.
+    command : str or None
+        What was typed for it.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, settings: Mapping[str, Any], command: str | None = None) -> None:
         self.path = path
         self.settings = json.loads(json.dumps(dict(settings)))
+        self.command = command
         self._due = time.monotonic() + FIRST
 
     def load(self, *, fresh: bool = False) -> dict[str, Any] | None:
@@ -55,7 +59,9 @@ class Checkpoint:
         if content is None:
             return None
         if content["settings"] != self.settings:
-            stopped = f"training, which was stopped after {len(content['state']['history'])} epochs"
+            stopped = (
+                f"training, which was stopped after {count(len(content['state']['history']), 'epoch')}"
+            )
             refuse(self.path.parent, stopped, content["settings"], self.settings)
         state: dict[str, Any] = content["state"]
         return state
@@ -77,6 +83,7 @@ class Checkpoint:
         digest = hashlib.sha256(payload).digest()
         with suppress(RunDirectoryError, OSError):
             self.path.parent.mkdir(exist_ok=True)
+            keep_command(self.path.parent, self.command)
             replace_file(self.path, lambda file: file.write(digest) + file.write(payload))
         now = time.monotonic()
         self._due = now + SPARING * (now - start)
@@ -85,6 +92,7 @@ class Checkpoint:
         """Remove the file: the training is done."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
+            (self.path.parent / COMMAND).unlink(missing_ok=True)
             self.path.parent.rmdir()
 
     def _read(self) -> dict[str, Any] | None:

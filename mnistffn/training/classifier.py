@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from os import PathLike
 from typing import Any, BinaryIO, Self
 
@@ -12,17 +11,17 @@ import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from mnistffn.errors import RunDirectoryError, UsageError
-from mnistffn.network.modelfile import Model, read_model, write_model
+from mnistffn.errors import ParameterError
+from mnistffn.network.modelfile import Model, write_model
 from mnistffn.network.network import FeedForwardNetwork
+from mnistffn.network.probabilities import compute_log_probabilities, compute_probabilities
 from mnistffn.network.seeding import seeded
-from mnistffn.network.tensors import as_float, as_tensor
+from mnistffn.network.tensors import as_tensor
 from mnistffn.training.adversarial import Adversary
 from mnistffn.training.augment import Distortion, Strengths
 from mnistffn.training.batching import Part, batch_sizes, choose_batch_size
@@ -40,7 +39,16 @@ from mnistffn.training.parameters import (
     Schedule,
     check_parameters,
 )
-from mnistffn.training.weights import ClassWeight, combine_weights, take_copies
+from mnistffn.training.recipes import DEFAULT_RECIPE, combine, get_recipe
+from mnistffn.training.rows import (
+    TrainingRows,
+    choose_rows,
+    draw_seed,
+    find_validation_rows,
+    hold_out,
+)
+from mnistffn.training.trained import read_trained
+from mnistffn.training.weights import ClassWeight
 
 OPTIMIZERS: Mapping[Optimizer, dict[str, Any]] = {
     "adam": {"optimizer": torch.optim.AdamW},
@@ -50,7 +58,6 @@ OPTIMIZERS: Mapping[Optimizer, dict[str, Any]] = {
         "optimizer__nesterov": True,
     },
 }
-PREDICTION_BATCH = 4096
 FEWEST_PIXELS = 36  # of what may be an image
 RAW_SAMPLE = 100  # rows that are looked at
 
@@ -216,6 +223,37 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.random_state = random_state
         self.on_epoch = on_epoch
 
+    @classmethod
+    def from_recipe(cls, recipe: str = DEFAULT_RECIPE, /, **parameters: Any) -> Self:
+        """Return a classifier that is trained as ``mnistffn train --recipe`` trains, not yet fitted.
+
+        Fitted on the same images with equal ``hidden``, ``random_state`` and ``n_threads``, it becomes
+        the same network, bit for bit.
+
+        Parameters
+        ----------
+        recipe : str, default="default"
+            One of :data:`~mnistffn.training.recipes.RECIPES`. Only ``best`` sets ``hidden``.
+        **parameters
+            Parameters of the classifier that differ from the recipe's. A ``patience`` without a
+            ``schedule`` brings the schedule ``plateau``, for one-cycle is at its best at its end.
+
+        Raises
+        ------
+        UsageError
+            There is no such recipe.
+        ValueError
+            There is no such parameter: the message names those that there are.
+
+        Examples
+        --------
+        >>> FeedForwardClassifier.from_recipe("robust", hidden=(64, 32), max_epochs=5)
+        FeedForwardClassifier(adversarial=0.08, augment=True, hidden=(64, 32),
+                              max_epochs=5, validation_fraction=0.05)
+        """
+        classifier: Self = cls().set_params(**combine(get_recipe(recipe), parameters))
+        return classifier
+
     def fit(
         self,
         X: ArrayLike,
@@ -250,7 +288,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             A parameter is out of its range, or there is no such device. It is a ValueError too.
         ValueError
             ``X``, ``y`` or ``sample_weight`` is not fit for training: NaN, one class only, too few
@@ -268,14 +306,17 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_parameters(self.get_params(deep=False))
         device = resolve_device(self.device)
         check_precision(self.precision, device)
-        X, targets, rows, weights = self._check_training_data(X, y, sample_weight, rows)
-        seed = _draw_seed(self.random_state)
-        train, valid = self._hold_out(targets[rows], seed)
+        X, labels = self._check_training_data(X, y)
+        _warn_of_raw_pixels(X)
+        found = choose_rows(X, labels, rows, sample_weight, self.get_params(deep=False))
+        self.classes_ = found.classes
+        seed = draw_seed(check_random_state(self.random_state))
+        train, valid = hold_out(found.targets[found.rows], self.validation_fraction, seed)
         with seeded(seed, self.n_threads, device), computing(self.precision):
-            data = as_tensor(X).to(device), as_tensor(targets).to(device)
+            data = as_tensor(X).to(device), as_tensor(found.targets).to(device)
             parts = (
-                _make_part(data, rows, weights, train),
-                None if valid is None else _make_part(data, rows, weights, valid),
+                _make_part(data, found, train),
+                None if valid is None else _make_part(data, found, valid),
             )
             self.net_ = self._make_net(len(train), device).initialize()
             self.module_: FeedForwardNetwork = self.net_.module_
@@ -290,7 +331,7 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             The classifier's rows are not images of ``image_shape``.
         """
         if not self.augment:
@@ -298,17 +339,14 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         side = math.isqrt(self.n_features_in_)
         height, width = self.image_shape or (side, side)
         if height * width != self.n_features_in_:
-            what = f"image_shape={self.image_shape!r}" if self.image_shape else "a square image"
-            msg = f"augment=True needs images, but {self.n_features_in_} features are not {what}"
-            raise UsageError(msg)
+            what = f"{height} by {width} pixels" if self.image_shape else "a square image"
+            problem = f"needs images, but {self.n_features_in_} features are not {what}"
+            raise ParameterError(problem, augment=True)
         strengths = Strengths(**{name: getattr(self, name) for name in DISTORTIONS})
         return Distortion((height, width), strengths)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the probability of every class.
-
-        Computed in double precision: in single precision the last digits of an image's probabilities
-        depend on the images beside it in the batch.
+        """Return the probability of every class, computed in double precision.
 
         Parameters
         ----------
@@ -319,11 +357,13 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         ndarray of shape (n, n_classes), float64
             Softmax of the logits, the classes in the order of ``classes_``.
         """
-        return np.asarray(self._compute_logits(X).softmax(dim=1).numpy())
+        rows = self._check_inputs(X)
+        return compute_probabilities(self.module_, rows)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the logarithms of :meth:`predict_proba`, finite where that is rounded to 0."""
-        return np.asarray(self._compute_logits(X).log_softmax(dim=1).numpy())
+        rows = self._check_inputs(X)
+        return compute_log_probabilities(self.module_, rows)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of every row, an ndarray of shape (n,)."""
@@ -347,17 +387,11 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Raises
         ------
-        UsageError
+        ParameterError
             ``random_state`` is no number: nothing says which rows they were.
         """
-        if isinstance(self.random_state, RandomState) or self.random_state is None:
-            msg = f"random_state={self.random_state!r} does not say which rows were held out"
-            raise UsageError(msg)
-        other = clone(self)
-        _, targets, rows, _ = other._check_training_data(X, y, None, rows)
-        train, valid = other._hold_out(targets[rows], _draw_seed(self.random_state))
-        # Copies of a row can be on both sides.
-        return np.setdiff1d(rows[[] if valid is None else valid], rows[train])
+        inputs, labels = clone(self)._check_training_data(X, y)
+        return find_validation_rows(inputs, labels, rows, self.get_params(deep=False))
 
     def save(self, path: str | PathLike[str] | BinaryIO) -> None:
         """Write weights, architecture and parameters to ``path`` (usually ``model.pt``).
@@ -382,16 +416,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         RunDirectoryError
             There is no such file, or it is not a model of this program.
         """
-        model = read_model(path)
-        try:
-            classifier = cls(**model.parameters)
-            if set(model.parameters) != set(classifier.get_params(deep=False)) - {"on_epoch"}:
-                msg = "its parameters are not those of a classifier"
-                raise UsageError(msg)
-            check_parameters(classifier.get_params(deep=False))
-        except (TypeError, UsageError) as error:
-            msg = f"{path} is damaged ({error}): run mnistffn train again"
-            raise RunDirectoryError(msg) from error
+        model = read_trained(path)
+        classifier = cls(**model.parameters)
         classifier.classes_ = model.classes
         classifier.n_features_in_ = model.network.widths[0]
         classifier.history_ = []
@@ -399,65 +425,21 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         classifier.module_ = model.network
         return classifier
 
-    def _compute_logits(self, X: ArrayLike) -> Tensor:
+    def _check_inputs(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self)
         rows: NDArray[Any] = validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
         _warn_of_raw_pixels(rows)
-        network = deepcopy(self.module_).double().eval()
-        with torch.inference_mode():
-            batches = as_tensor(rows).split(PREDICTION_BATCH)
-            return torch.cat([network(as_float(batch).double()) for batch in batches])
+        return rows
 
-    def _check_training_data(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        sample_weight: ArrayLike | None,
-        rows: NDArray[np.int64] | None,
-    ) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64] | None]:
-        """Return inputs, targets, the rows to train on, and their weights where they differ."""
+    def _check_training_data(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return inputs and labels."""
         inputs, labels = validate_data(self, X, y, dtype=[np.float32, np.uint8])
         check_classification_targets(labels)
         if self.adversarial and inputs.dtype != np.uint8 and (inputs.min() < 0 or inputs.max() > 1):
             found = f"it reaches from {inputs.min()} to {inputs.max()}"
-            msg = f"adversarial={self.adversarial} needs X in [0, 1], but {found}"
-            raise ValueError(msg)
-        rows = np.arange(len(labels)) if rows is None else rows
-        own = None if sample_weight is None else _check_length(sample_weight, len(labels))[rows]
-        weights = combine_weights(own, self.class_weight, labels[rows])
-        if weights is not None:
-            rows, weights = take_copies(rows, weights)
-        _warn_of_raw_pixels(inputs)
-        self.classes_ = np.unique(labels[rows])
-        if len(self.classes_) < 2:
-            msg = f"training needs at least two classes, but y holds one class: {self.classes_[0]!r}"
-            raise ValueError(msg)
-        targets = np.zeros(len(labels), np.int64)
-        targets[rows] = np.searchsorted(self.classes_, labels[rows])
-        if weights is None and len(rows) <= choose_batch_size(self.batch_size, len(rows)):
-            # One batch holds them all: their order must not count, nor whether copies are together.
-            rows = np.array(sorted(rows, key=lambda row: (targets[row], inputs[row].tobytes())))
-        return inputs, targets, rows, weights
-
-    def _hold_out(
-        self, classes: NDArray[np.int64], seed: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-        """Return the places of the rows to train on and, if there is one, of the validation part."""
-        n = len(classes)
-        if not self.validation_fraction:
-            return np.arange(n), None
-        n_valid = math.ceil(self.validation_fraction * n)
-        if n - n_valid < 2:
-            msg = (
-                f"n_samples={n} leaves {n - n_valid} to train on with "
-                f"validation_fraction={self.validation_fraction}: at least 2 are needed"
-            )
-            raise UsageError(msg)
-        rare = np.bincount(classes).min() < 2 or min(n_valid, n - n_valid) < len(self.classes_)
-        train, valid = train_test_split(
-            np.arange(n), test_size=n_valid, stratify=None if rare else classes, random_state=seed
-        )
-        return train, valid
+            problem = f"needs X in [0, 1], but {found}"
+            raise ParameterError(problem, adversarial=self.adversarial)
+        return inputs, labels
 
     def _make_net(self, n_train: int, device: torch.device) -> TrainingNet:
         batch_size = choose_batch_size(self.batch_size, n_train)
@@ -488,29 +470,10 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         )
 
 
-def _draw_seed(random_state: int | RandomState | None) -> int:
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _check_length(sample_weight: ArrayLike, n: int) -> NDArray[np.float64]:
-    """Return the weights of ``n`` samples; raise ValueError for another number of them."""
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n,):
-        msg = f"sample_weight has shape {weights.shape}, but there are {n} samples: give one for each"
-        raise ValueError(msg)
-    return weights
-
-
-def _make_part(
-    data: tuple[Tensor, Tensor],
-    rows: NDArray[np.int64],
-    weights: NDArray[np.float64] | None,
-    places: NDArray[np.int64],
-) -> Part:
+def _make_part(data: tuple[Tensor, Tensor], found: TrainingRows, places: NDArray[np.int64]) -> Part:
     """Return the part of some places among the rows, on the device where the data are."""
-    device = data[0].device
-    own = None if weights is None else as_tensor(weights[places])
-    return Part(*data, as_tensor(rows[places]).to(device), own)
+    own = None if found.weights is None else as_tensor(found.weights[places])
+    return Part(*data, as_tensor(found.rows[places]).to(data[0].device), own)
 
 
 def _warn_of_raw_pixels(X: NDArray[Any]) -> None:

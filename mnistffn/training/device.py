@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from mnistffn.errors import UsageError
+from mnistffn.errors import ParameterError
 from mnistffn.training.parameters import Device, Precision
 
 
@@ -14,7 +14,7 @@ def resolve_device(name: Device) -> torch.device:
 
     Raises
     ------
-    UsageError
+    ParameterError
         There is none of this name.
 
     Examples
@@ -24,26 +24,26 @@ def resolve_device(name: Device) -> torch.device:
     """
     kind, _, index = name.partition(":")
     if index and torch.cuda.is_available() and int(index) >= (n := torch.cuda.device_count()):
-        msg = f"device={name!r} is not there, only cuda:0 to cuda:{n - 1}"
-        raise UsageError(msg)
+        problem = f"is not there, only cuda:0 to cuda:{n - 1}"
+        raise ParameterError(problem, device=name)
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     found = [device for device, is_there in there.items() if is_there]
     if name != "auto" and kind not in found:
-        msg = f"device={name!r} is not there, only {', '.join(found)}"
-        raise UsageError(msg)
+        problem = f"is not there, only {', '.join(found)}"
+        raise ParameterError(problem, device=name)
     return torch.device(found[0] if name == "auto" else name)
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
-    """Raise UsageError unless a device computes in these numbers, and not only imitates them."""
+    """Raise ParameterError unless a device computes in these numbers, and not only imitates them."""
     if precision == "tf32" and not (device.type == "cuda" and torch.cuda.is_tf32_supported()):
         needs = "a CUDA device of compute capability 8 or more"
     elif precision == "bf16" and not has_bfloat16(device):
         needs = "a CPU with AVX-512 BF16 or AMX, or a GPU that has it"
     else:
         return
-    msg = f"precision={precision!r} needs {needs}: this {device.type} has none, take float32"
-    raise UsageError(msg)
+    problem = f"needs {needs}: this {device.type} has none, take float32"
+    raise ParameterError(problem, precision=precision)
 
 
 @contextmanager

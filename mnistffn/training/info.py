@@ -26,7 +26,7 @@ def describe_machine(run: RunDirectory) -> dict[str, Any]:
         "bfloat16": "yes" if has_bfloat16(torch.device("cpu")) else "not on this CPU",
         "cores": f"{WATCH.n_allowed} allowed, {n_free} free now; torch takes {torch.get_num_threads()}",
         "memory": None if free is None else f"{free / 1e9:.1f} GB free",
-        "run": str(run.path.resolve()),
+        "run_dir": str(run.path.resolve()),
         "settings": {
             name: value
             for name, value in sorted(os.environ.items())

@@ -16,7 +16,7 @@ from mnistffn.network.network import FeedForwardNetwork
 from mnistffn.training.adversarial import Adversary, accuracy_under_attack, attack
 from mnistffn.training.augment import Distortion
 from mnistffn.training.batching import ArrayBatches, Part
-from mnistffn.training.device import mixed
+from mnistffn.training.device import has_bfloat16, mixed
 from mnistffn.training.parameters import Precision, Schedule
 
 Batch = tuple[Tensor, Tensor]
@@ -104,6 +104,11 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         self.precision = precision
 
     @property
+    def attack_dtype(self) -> torch.dtype:
+        """Attacks take their gradients in bfloat16 where the device has it, whatever the precision."""
+        return torch.bfloat16 if has_bfloat16(torch.device(self.device)) else torch.float32
+
+    @property
     def _default_callbacks(self) -> list[Any]:
         return []
 
@@ -148,9 +153,9 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         if self.distortion is not None:
             images = self.distortion(images)
         self.optimizer_.zero_grad()
+        if self.adversary is not None:
+            images = attack(self.module_, images, targets, self.adversary, self.attack_dtype)
         with mixed(self.precision, images.device):
-            if self.adversary is not None:
-                images = attack(self.module_, images, targets, self.adversary)
             logits = self.module_(images)
             loss: Tensor = self.criterion_(logits.float(), targets)
         loss.backward()
@@ -243,7 +248,7 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         network = self.kept.eval()
         pgd = self.adversary._replace(n_steps=max(PGD_STEPS, self.adversary.n_steps))
         own, strong = (
-            accuracy_under_attack(network, images, targets, adversary)
+            accuracy_under_attack(network, images, targets, adversary, self.attack_dtype)
             for adversary in (self.adversary, pgd)
         )
         return own, strong

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, get_args
 
-from mnistffn.errors import UsageError, check_values
+from mnistffn.errors import ParameterError, UsageError, check_values
 
 Schedule = Literal["one-cycle", "plateau", "constant"]
 Activation = Literal["relu", "gelu", "tanh"]  # as the network wing has them, which would load torch
@@ -23,7 +23,8 @@ Precision = Literal["float32", "tf32", "bf16"]
 
 WIDEST = 100_000
 LARGEST_STRENGTH: Mapping[Norm, float] = {"linf": 1.0, "l2": 1000.0}
-NETWORK, OPTIMIZATION, IMAGES = "Network", "Optimization", "Modified images"
+NETWORK, EPOCHS, OPTIMIZATION = "Network", "Epochs", "Optimization"
+ADVERSARIAL, DISTORTED = "Adversarial training", "Distorted images"
 
 
 @dataclass(frozen=True)
@@ -150,15 +151,15 @@ _ROWS = [
     ),
     Parameter(
         "max_epochs", 20, lambda v: _is_whole(v, 1), "a whole number, at least 1",
-        "Epochs at the most.", OPTIMIZATION, tunable=False, option="--epochs",
+        "Epochs at the most.", EPOCHS, tunable=False, option="--epochs",
     ),
     Parameter(
         "patience", 0, lambda v: _is_whole(v, 0), "a whole number, 0 or more",
-        "Epochs without a lower validation loss that end it; 0: never.", OPTIMIZATION, tunable=False,
+        "Epochs without a lower validation loss that end it; 0: never.", EPOCHS, tunable=False,
     ),
     Parameter(
         "min_delta", 0.0, lambda v: 0 <= v < math.inf, "0 or more",
-        "What the loss must fall by for patience to see it.", OPTIMIZATION, tunable=False,
+        "What the loss must fall by for patience to see it.", EPOCHS, tunable=False,
     ),
     Parameter(
         "class_weight", None, _is_class_weight, "balanced, or in Python a weight for every class",
@@ -168,42 +169,42 @@ _ROWS = [
     # images are enough to measure on, and the others better trained on.
     Parameter(
         "validation_fraction", 0.1, _is_part, "in [0, 1)",
-        "Part of the training images that only measures progress; 0: none.", OPTIMIZATION,
+        "Part of the training images that only measures progress; 0: none.", EPOCHS,
         recipe_default=0.05, tunable=False,
     ),
     Parameter(
         "adversarial", 0.0, lambda v: v >= 0, "0 or more",  # check_parameters knows the upper bound
-        "Train on adversarial images that differ by EPS; 0: not.", IMAGES, metavar="EPS",
+        "Train on adversarial images that differ by EPS; 0: not.", ADVERSARIAL, metavar="EPS",
     ),
     Parameter(
         "adversarial_norm", "linf", *_one_of(Norm),
-        "What EPS bounds: each pixel, or their norm.", IMAGES, metavar="|".join(get_args(Norm)),
+        "What EPS bounds: each pixel, or their norm.", ADVERSARIAL, metavar="|".join(get_args(Norm)),
     ),
     Parameter(
         "adversarial_steps", 1, lambda v: _is_whole(v, 1, 1000), "a whole number from 1 to 1000",
-        "Gradient steps to an adversarial image.", IMAGES, whole=True, metavar="K",
+        "Gradient steps to an adversarial image.", ADVERSARIAL, whole=True, metavar="K",
     ),
     Parameter(
         "augment", False, _is_bool, "true or false",
-        "Distort every image at random.", IMAGES, option="--augment/--no-augment",
+        "Distort every image at random.", DISTORTED, option="--augment/--no-augment",
     ),
     Parameter(
         "rotation", 10.0, lambda v: 0 <= v <= 180, "an angle in degrees from 0 to 180",
-        "Largest rotation, in degrees.", IMAGES,
+        "Largest rotation, in degrees.", DISTORTED,
     ),
-    Parameter("scaling", 0.11, _is_part, "in [0, 1)", "Largest change of width and height.", IMAGES),
-    Parameter("shear", 0.11, lambda v: 0 <= v <= 1, "from 0 to 1", "Largest shear.", IMAGES),
+    Parameter("scaling", 0.11, _is_part, "in [0, 1)", "Largest change of width and height.", DISTORTED),
+    Parameter("shear", 0.11, lambda v: 0 <= v <= 1, "from 0 to 1", "Largest shear.", DISTORTED),
     Parameter(
         "shift", 0.03, lambda v: 0 <= v <= 1, "from 0 to 1",
-        "Largest shift, as a part of the image's side.", IMAGES,
+        "Largest shift, as a part of the image's side.", DISTORTED,
     ),
     Parameter(
         "elastic", 0.025, lambda v: 0 <= v <= 1, "from 0 to 1",
-        "Standard deviation of the elastic displacement, as a part of the side.", IMAGES,
+        "Standard deviation of the elastic displacement, as a part of the side.", DISTORTED,
     ),
     Parameter(
         "elastic_width", 0.14, lambda v: 0.02 <= v <= 1, "from 0.02 to 1",
-        "Width of its bumps, as a part of the side.", IMAGES,
+        "Width of its bumps, as a part of the side.", DISTORTED,
     ),
     # What says on which machine and which images, and nothing of the network: no recipe has it.
     Parameter(
@@ -228,12 +229,12 @@ DISTORTIONS = ("rotation", "scaling", "shear", "shift", "elastic", "elastic_widt
 
 
 def check_ranges(values: Mapping[str, Any]) -> None:
-    """Raise UsageError for the first of some parameters that is out of its range."""
+    """Raise ParameterError for the first of some parameters that is out of its range."""
     check_values(values, {name: (PARAMETERS[name].holds, PARAMETERS[name].rule) for name in values})
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Raise UsageError for a parameter that is out of its range, or contradicts another.
+    """Raise ParameterError for a parameter that is out of its range, or contradicts another.
 
     Parameters
     ----------
@@ -246,7 +247,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     >>> check_parameters(FeedForwardClassifier(dropout=1.5).get_params())
     Traceback (most recent call last):
         ...
-    mnistffn.errors.UsageError: dropout=1.5 must be in [0, 1)
+    mnistffn.errors.ParameterError: dropout=1.5 must be in [0, 1)
     """
     check_ranges({name: parameters[name] for name in PARAMETERS if name != "adversarial"})
     most = LARGEST_STRENGTH[parameters["adversarial_norm"]]
@@ -255,12 +256,29 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     patience, schedule = parameters["patience"], parameters["schedule"]
     if not parameters["validation_fraction"] and (patience or schedule == "plateau"):
         name = "patience" if patience else "schedule"
-        found = f"{name}={parameters[name]!r}"
-        msg = f"{found} needs a validation part, but validation_fraction is 0"
-        raise UsageError(msg)
+        found = {key: parameters[key] for key in (name, "validation_fraction")}
+        problem = "has no validation images to watch: hold some out, as with 0.1"
+        raise ParameterError(problem, **found)
     if patience and schedule == "one-cycle":
-        msg = f"patience={patience} needs schedule plateau or constant: one-cycle is best at its end"
-        raise UsageError(msg)
+        problem = "stops before one-cycle is at its best, its end: take schedule plateau or constant"
+        raise ParameterError(problem, patience=patience, schedule=schedule)
+
+
+def spell_parameter(name: str, value: Any) -> list[str]:
+    """Return the words of ``train``'s command line that set a parameter.
+
+    Examples
+    --------
+    >>> spell_parameter("max_epochs", 20), spell_parameter("hidden", (360, 187))
+    (['--epochs', '20'], ['--hidden', '360,187'])
+    """
+    spelled = PARAMETERS[name].option or f"--{name.replace('_', '-')}"
+    option, _, off = spelled.partition("/")
+    if isinstance(value, bool):
+        return [option if value else off]
+    if isinstance(value, list | tuple):
+        return [option, ",".join(map(str, value))]
+    return [option, repr(value) if isinstance(value, float) else str(value)]
 
 
 def check_tunable(name: str) -> None:

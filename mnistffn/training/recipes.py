@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mnistffn.errors import UsageError
+from mnistffn.errors import ParameterError
 from mnistffn.training.parameters import RECIPE_PARAMETERS
 
 DEFAULT_RECIPE = "default"
@@ -56,12 +56,12 @@ def get_recipe(name: str) -> dict[str, Any]:
 
     Raises
     ------
-    UsageError
+    ParameterError
         There is none of this name.
     """
     if name not in RECIPES:
-        msg = f"recipe={name!r} must be one of {', '.join(RECIPES)}"
-        raise UsageError(msg)
+        problem = f"must be one of {', '.join(RECIPES)}"
+        raise ParameterError(problem, recipe=name)
     return dict(RECIPES[name])
 
 

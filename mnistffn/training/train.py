@@ -1,7 +1,6 @@
 """Training the final network on the whole training part."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, isnan
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from joblib import cpu_count
 from numpy.typing import NDArray
 
-from mnistffn.errors import MnistffnError, RunDirectoryError, UsageError
+from mnistffn.errors import MnistffnError
 from mnistffn.machine import WATCH
 from mnistffn.network.seeding import seeded
 from mnistffn.network.tensors import as_float, as_tensor
@@ -27,45 +26,16 @@ from mnistffn.training.checkpoint import Checkpoint
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.net import FEWEST, Epoch
-from mnistffn.training.parameters import Device, Precision, check_parameters
-from mnistffn.training.recipes import DEFAULT_RECIPE, combine, get_recipe
+from mnistffn.training.options import TrainOptions, resolve
+from mnistffn.training.parameters import (
+    check_parameters,
+)
+from mnistffn.wording import count
 
 # Products of a batch with the weights from which two threads are faster than one. Measured on networks
 # of 64-64-32-10 to 64-800-400-10, batches of 32 to 512: 1.4 times as slow at 3 million, as fast at 12.
 WORTH_TWO = 15e6
 SHOWN = 24  # images of the picture of an augmented batch
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What a user says about training.
-
-    Attributes
-    ----------
-    recipe : str or None
-        One of :data:`~mnistffn.training.recipes.RECIPES`; None for that of the search, or else the
-        default.
-    parameters : mapping of str to object
-        Parameters of :class:`~mnistffn.FeedForwardClassifier` that differ from the recipe's.
-    precision : {"float32", "tf32", "bf16"}
-    device : {"auto", "cpu", "cuda", "mps"}
-        In which numbers and where to train.
-    n_threads : int or None
-        Threads of torch; None for as many as are worth it and find a free core, looked at anew after
-        every epoch.
-    seed : int or None
-        None for the seed of the run's split.
-    """
-
-    recipe: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    precision: Precision = "float32"
-    device: Device = "cpu"
-    n_threads: int | None = None
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        get_recipe(self.recipe or DEFAULT_RECIPE)
 
 
 @dataclass(frozen=True)
@@ -119,7 +89,7 @@ def run_train(
 
     device = resolve_device(options.device)
     check_precision(options.precision, device)
-    recipe, parameters, from_search = _resolve(run, options, progress)
+    recipe, parameters, from_search = resolve(run, options, progress)
     reads = ["params.json"] if from_search else []
     classifier = FeedForwardClassifier(**parameters)
     check_parameters(classifier.get_params(deep=False))
@@ -133,16 +103,17 @@ def run_train(
     computing = {"precision": options.precision, "device": str(device)}
     classifier.set_params(**computing)
     resolved = {"recipe": recipe} | parameters | {"seed": seed, "threads": threads.n} | computing
-    with run.stage(
-        "train", command="train", options=resolved, reads=reads, data=run_data.record
-    ) as stage:
+    command, record = options.spell(), run_data.record
+    with run.stage("train", command=command, options=resolved, reads=reads, data=record) as stage:
         settings = resolved | {"threads": options.n_threads, "data": describe_data(run_data)}
         checkpoint = Checkpoint(
-            run.path / TRAINING / "checkpoint.pt", settings | {"version": list_versions()}
+            run.path / TRAINING / "checkpoint.pt", settings | {"version": list_versions()}, run.command
         )
+        done = 0
         if state := checkpoint.load(fresh=fresh):
-            progress.note(f"{len(state['history'])} epochs are there already, in {checkpoint.path}")
-        classifier.set_params(on_epoch=_Reporter(progress, classifier.max_epochs, threads))
+            done = len(state["history"])
+            progress.note(f"{count(done, 'epoch')} kept from before, in {checkpoint.path}")
+        classifier.set_params(on_epoch=_Reporter(progress, done, classifier.max_epochs, threads))
         dataset, rows = run_data.dataset, run_data.split.train
         classifier.fit(dataset.flat, dataset.labels, rows=rows, checkpoint=checkpoint)
         if not classifier.best_epoch_:
@@ -162,55 +133,11 @@ def run_train(
     return TrainResult(classifier, recipe, parameters, run_data.record.n_trained_on)
 
 
-def _resolve(
-    run: RunDirectory, options: TrainOptions, progress: Progress
-) -> tuple[str, dict[str, Any], bool]:
-    """Return the recipe's name, the classifier's parameters, and whether some come from the search.
-
-    What was searched by one recipe is of no use to another, but for the sizes of the layers.
-    """
-    given = dict(options.parameters)
-    searched = _read_parameters(run) if (run.path / "params.json").exists() else {}
-    searched_by = searched.pop("recipe", DEFAULT_RECIPE)
-    name = options.recipe or searched_by
-    recipe = get_recipe(name)
-    if name == searched_by:
-        parameters = combine(recipe, searched)
-    else:
-        if searched:
-            taken = "none of it" if "hidden" in recipe else "the sizes of the layers only"
-            progress.note(f"params.json is of recipe {searched_by}: recipe {name} takes {taken}")
-        searched = {"hidden": searched["hidden"]} if "hidden" in set(searched) - set(recipe) else {}
-        parameters = searched | recipe
-    if "hidden" not in parameters | given:
-        remedy = "run mnistffn search first, or give --hidden 360,187"
-        msg = f"{run.path / 'params.json'} is missing: {remedy}"
-        raise RunDirectoryError(msg)
-    parameters = combine(parameters, given)
-    return name, parameters | {"hidden": tuple(parameters["hidden"])}, not set(searched) <= set(given)
-
-
-def _read_parameters(run: RunDirectory) -> dict[str, Any]:
-    """Return the recipe and the parameters of params.json, which a user may have edited."""
-    content = run.read_json("params.json")
-    parameters = {
-        name: value for name, value in content.items() if name not in ("schema", "cv_accuracy")
-    }
-    try:
-        recipe = get_recipe(parameters.get("recipe", DEFAULT_RECIPE))
-        tuned = {name: value for name, value in parameters.items() if name != "recipe"}
-        check_parameters(FeedForwardClassifier(**combine(recipe, tuned)).get_params(deep=False))
-    except (TypeError, UsageError) as error:
-        msg = f"{run.path / 'params.json'} is damaged ({error}): run mnistffn search again"
-        raise RunDirectoryError(msg) from error
-    return parameters
-
-
 def _warn_if_unwatched(classifier: FeedForwardClassifier, n: int, progress: Progress) -> None:
     """Say where a collapse under adversarial training would not be seen."""
     n_valid = ceil(classifier.validation_fraction * n)
     if classifier.adversarial and n_valid < FEWEST:
-        found = f"{n_valid} validation images" if n_valid else "no validation images"
+        found = count(n_valid, "validation image") if n_valid else "no validation images"
         progress.note(
             f"warning: with {found} nobody would see adversarial training collapse: it takes "
             f"{FEWEST}, so raise --validation-fraction {classifier.validation_fraction:g}"
@@ -257,19 +184,20 @@ class _Threads:
 class _Reporter:
     """Turns epochs into steps of the progress."""
 
-    def __init__(self, progress: Progress, total: int, threads: _Threads) -> None:
+    def __init__(self, progress: Progress, done: int, total: int, threads: _Threads) -> None:
         self.progress, self.total, self.threads = progress, total, threads
         self.accuracies: list[float] = []
-        progress.step(0, total, "training")
+        progress.step(done, total, "training")
 
     def __call__(self, epoch: Epoch) -> None:
-        message = f"loss {epoch.train_loss:.3f}"
+        parts = [f"loss {epoch.train_loss:.3f}"]
         if not isnan(epoch.valid_loss):
-            message += f", validation {epoch.valid_loss:.3f} accuracy {epoch.valid_accuracy:.4f}"
+            accuracy = f"accuracy {epoch.valid_accuracy:.4f}"
+            parts = [accuracy, *parts, f"validation {epoch.valid_loss:.3f}"]
         if not isnan(epoch.pgd_accuracy):
-            message += f" PGD {epoch.pgd_accuracy:.3f}"
+            parts.append(f"PGD {epoch.pgd_accuracy:.3f}")
         self.accuracies.append(epoch.valid_accuracy)
-        self.progress.step(epoch.epoch, self.total, message, self.accuracies)
+        self.progress.step(epoch.epoch, self.total, ", ".join(parts), self.accuracies)
         self.threads.look_again()
 
 

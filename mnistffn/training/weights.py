@@ -7,24 +7,31 @@ normalisation and modified images see them too, which a factor of the loss would
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.utils.class_weight import compute_sample_weight
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 ClassWeight = Mapping[object, float] | str | None
 
 
+MOST_COPIES = 10**8  # rows of an epoch: their numbers alone take 0.8 GB
+
+
 def combine_weights(
-    sample_weight: NDArray[np.float64] | None, class_weight: ClassWeight, labels: NDArray[np.generic]
+    sample_weight: ArrayLike | None,
+    class_weight: ClassWeight,
+    labels: NDArray[np.generic],
+    rows: NDArray[np.int64],
 ) -> NDArray[np.float64] | None:
-    """Return the product of an image's own weight and of its class's, None where there are none.
+    """Return the product of a row's own weight and of its class's, None where there are none.
 
     Parameters
     ----------
-    sample_weight : ndarray of shape (n,), float64, or None
+    sample_weight : array-like of shape (n_all,) or None
     class_weight : mapping of label to float, "balanced" or None
         As :func:`sklearn.utils.class_weight.compute_class_weight` takes it.
-    labels : ndarray of shape (n,)
+    labels : ndarray of shape (n_all,)
+    rows : ndarray of shape (n,), int64
+        Those of them that are trained on.
 
     Returns
     -------
@@ -33,16 +40,23 @@ def combine_weights(
     Raises
     ------
     ValueError
-        The weights are not finite numbers of 0 or more, or all are 0.
+        There is not one weight for each label, they are not finite numbers of 0 or more, or all are 0.
     """
     if sample_weight is None and class_weight is None:
         return None
-    weights = np.ones(len(labels)) if sample_weight is None else sample_weight
+    weights = np.ones(len(labels)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    if weights.shape != labels.shape:
+        found = f"{weights.shape}, but there are {len(labels)} samples"
+        msg = f"sample_weight has shape {found}: give one for each"
+        raise ValueError(msg)
+    weights = weights[rows]
     if not (np.isfinite(weights).all() and weights.min(initial=0) >= 0):
         msg = "sample_weight must be finite and 0 or more"
         raise ValueError(msg)
     if class_weight is not None:
-        weights = weights * compute_sample_weight(class_weight, labels)
+        from sklearn.utils.class_weight import compute_sample_weight  # takes half a second
+
+        weights = weights * compute_sample_weight(class_weight, labels[rows])
     if not weights.any():
         msg = "all sample weights are zero: there is nothing to train on"
         raise ValueError(msg)
@@ -61,8 +75,17 @@ def take_copies(
     rows : ndarray of shape (n,)
     weights : ndarray of shape (n,)
         Not all 0.
+
+    Raises
+    ------
+    ValueError
+        The copies are more than anybody can train on.
     """
     if np.array_equal(weights, np.rint(weights)):
+        if (n_copies := weights.sum()) > MOST_COPIES:
+            many = f"whole weights are copies of samples, and these make {n_copies:.3g} of them"
+            msg = f"{many}: divide them by {weights.max():g}"
+            raise ValueError(msg)
         return np.repeat(rows, weights.astype(np.int64)), None
     return rows[weights > 0], weights[weights > 0]
 

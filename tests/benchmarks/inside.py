@@ -112,7 +112,7 @@ def measure(run_dir: str, judges: Judges) -> dict[str, Any]:
         if command == "maximize":
             scores = result["scores"]
             asked = judges.classes.tolist()
-            read = [score["neighbours_predicted"] for score in scores]
+            read = [score["neighbours_prediction"] for score in scores]
             found[name]["neighbours"] = sum(map(int.__eq__, read, asked))
             found[name]["ratio"] = mean(score["ratio"] or 0.0 for score in scores)
         else:

@@ -30,6 +30,7 @@ def parts_mat(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("pictures")
 def test_what_was_recognised_is_told_with_its_reasons(parts_mat: Path, tmp_path: Path) -> None:
     result = invoke("data", parts_mat, "-r", tmp_path / "run")
     assert result.exit_code == 0, result.output
@@ -51,7 +52,7 @@ def test_json_tells_it_to_a_program(parts_mat: Path, tmp_path: Path) -> None:
     assert content["layout"]["labels_mean"] == "digit-plus-one"
     assert content["layout"]["polarity"] == "dark"
     assert content["parts"] == {"train": 1200, "test": 597}
-    assert content["classes"]["3"]["train"] + content["classes"]["3"]["test"] == 183
+    assert content["counts"]["3"]["train"] + content["counts"]["3"]["test"] == 183
     assert content["warnings"] == []
     assert json.loads((tmp_path / "run" / "data.json").read_text())["sha256"] == content["sha256"]
 
@@ -81,7 +82,6 @@ def test_a_file_is_not_converted_into_itself(
     assert digits_mat.read_bytes() == before
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_looking_at_a_file_leaves_the_runs_data_alone(trained_run: Path, parts_mat: Path) -> None:
     before = json.loads((trained_run / "run.json").read_text())["data"]
     assert invoke("data", parts_mat, "-r", trained_run).exit_code == 0
@@ -118,7 +118,6 @@ def test_what_does_not_fit_gives_one_line(
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_a_network_is_trained_on_the_given_parts_and_told_of_copies(
     parts_mat: Path, tmp_path: Path
 ) -> None:

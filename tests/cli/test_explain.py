@@ -11,6 +11,7 @@ from mnistffn.data import builtin_digits
 SMALL = ("--epochs", "3", "--hidden", "8", "-q")
 
 
+@pytest.mark.usefixtures("pictures")
 def test_every_image_gets_a_page_its_numbers_and_a_line(trained_run: Path) -> None:
     result = invoke("explain", 7, 4, 7, "-r", trained_run)
     assert result.exit_code == 0, result.output
@@ -33,14 +34,12 @@ def test_json_holds_what_the_files_hold(trained_run: Path) -> None:
     assert len(content["files"]) == 3
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_a_page_is_out_of_date_with_its_network(trained_run: Path) -> None:
     assert invoke("explain", 4, "-r", trained_run, "-q").exit_code == 0
     result = invoke("train", "-r", trained_run, *SMALL[:-1])
     assert "mnistffn explain 4" in result.stderr
 
 
-@pytest.mark.usefixtures("no_pictures")
 def test_data_that_were_moved_are_named_by_an_option(digits_mat: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert invoke("train", digits_mat, *SMALL, "-r", run).exit_code == 0
@@ -66,8 +65,8 @@ def test_a_picture_is_explained_as_the_image_that_it_shows(trained_run: Path, pi
     [image] = json.loads(invoke("explain", picture.stem, *options).stdout)["images"]
     found = invoke("explain", "--image", picture, "--label", image["label"], "--as-is", *options)
     [own] = json.loads(found.stdout)["images"]
-    assert (own["index"], own["picture"], own["part"]) == (None, str(picture), None)
-    about = {"index", "picture", "part", "sentence"}
+    assert (own["index"], own["file"], own["part"]) == (None, str(picture), None)
+    about = {"index", "file", "part", "sentence"}
     assert {key: own[key] for key in own if key not in about} == {
         key: image[key] for key in image if key not in about
     }

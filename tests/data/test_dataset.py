@@ -5,10 +5,27 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 from scipy.ndimage import gaussian_filter
+from sklearn.datasets import load_digits
 
 from mnistffn import load_dataset
 from mnistffn.data import builtin_digits
+from mnistffn.data.dataset import _read_digits
 from mnistffn.errors import DataError
+
+
+def test_the_builtin_digits_are_those_of_scikit_learn() -> None:
+    digits, expected = builtin_digits(), load_digits()
+    np.testing.assert_array_equal(digits.images, np.rint(expected.images * (255 / 16)))
+    np.testing.assert_array_equal(digits.labels, expected.target)
+
+
+def test_the_builtin_digits_are_there_whatever_becomes_of_their_file(monkeypatch) -> None:
+    digits = builtin_digits()
+    _read_digits.cache_clear()
+    monkeypatch.setattr("mnistffn.data.dataset.find_spec", lambda name: None)
+    assert builtin_digits().sha256 == digits.sha256
+    np.testing.assert_array_equal(builtin_digits().labels, digits.labels)
+    _read_digits.cache_clear()
 
 
 def test_without_a_path_the_built_in_digits_are_loaded() -> None:

@@ -11,11 +11,11 @@ from scipy.io import savemat
 from mnistffn.data import Dataset, builtin_digits, load_dataset
 from mnistffn.errors import DataError
 
-N = 1000
+N = 500
 DIGITS = builtin_digits()
 I, Y = DIGITS.images[:N], DIGITS.labels[:N]  # noqa: E741
 ROWS, COLUMNS = I.reshape(N, -1), I.mT.reshape(N, -1)
-A, B = slice(0, 700), slice(700, N)
+A, B = slice(0, 350), slice(350, N)
 MEAN = I.mean(axis=0).reshape(1, -1)
 
 
@@ -103,10 +103,10 @@ def test_some_digits_with_the_numbers_of_others_are_told(read) -> None:
 @pytest.mark.parametrize(
     ("others", "message"),
     [
-        ({"xt": ROWS[:300][::-1], "yt": Y[:300][::-1]}, "is read for its name, and not xt"),
+        ({"xt": ROWS[:150][::-1], "yt": Y[:150][::-1]}, "is read for its name, and not xt"),
         ({"split": np.arange(N) % 3 + 1}, "split .* may say which images are for testing"),
-        ({"istrain": (np.arange(N) < 700)}, "istrain .* may say which images are for"),
-        ({"testIdx": np.arange(300) + 701.0}, "testIdx .* may say which images are for test"),
+        ({"istrain": (np.arange(N) < 350)}, "istrain .* may say which images are for"),
+        ({"testIdx": np.arange(150) + 351.0}, "testIdx .* may say which images are for test"),
     ],
 )
 def test_what_may_be_more_data_is_told(read, others: dict[str, np.ndarray], message: str) -> None:
@@ -222,6 +222,6 @@ def test_a_column_of_ones_is_a_bias_and_no_pixel(read, matrix: np.ndarray) -> No
 
 
 def test_a_test_part_without_labels_is_left_out_and_told(read) -> None:
-    dataset = read(X=ROWS[:500], y=Y[:500], Xtest=ROWS[500:])
-    np.testing.assert_array_equal(dataset.images, I[:500])
-    assert any("Xtest (500, 64) may be images too" in warning for warning in dataset.layout.warnings)
+    dataset = read(X=ROWS[:250], y=Y[:250], Xtest=ROWS[250:])
+    np.testing.assert_array_equal(dataset.images, I[:250])
+    assert any("Xtest (250, 64) may be images too" in warning for warning in dataset.layout.warnings)

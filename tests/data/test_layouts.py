@@ -10,13 +10,13 @@ from scipy.sparse import csc_matrix
 
 from mnistffn.data import Dataset, builtin_digits, load_dataset
 
-N = 1000
+N = 500
 DIGITS = builtin_digits()
 I = DIGITS.images[:N]  # noqa: E741  # images as MATLAB users call them
 Y = DIGITS.labels[:N]
 ROWS, COLUMNS = I.reshape(N, -1), I.mT.reshape(N, -1)
 EYE = np.eye(10)[Y]
-PARTS = {"train": slice(0, 700), "validation": slice(700, 800), "test": slice(800, N)}
+PARTS = {"train": slice(0, 350), "validation": slice(350, 400), "test": slice(400, N)}
 TRAIN, VALID, TEST = PARTS.values()
 
 
@@ -100,15 +100,15 @@ IN_PARTS: dict[str, dict[str, object]] = {
     },
     "nested structs": {
         "dataset": {
-            "train": {"images": COLUMNS[TRAIN], "labels": Y[TRAIN], "writers": np.arange(700) % 9},
-            "validation": {"images": COLUMNS[VALID], "labels": Y[VALID], "writers": np.arange(100) % 9},
-            "test": {"images": COLUMNS[TEST], "labels": Y[TEST], "writers": np.arange(200) % 9},
+            "train": {"images": COLUMNS[TRAIN], "labels": Y[TRAIN], "writers": np.arange(350) % 9},
+            "validation": {"images": COLUMNS[VALID], "labels": Y[VALID], "writers": np.arange(50) % 9},
+            "test": {"images": COLUMNS[TEST], "labels": Y[TEST], "writers": np.arange(100) % 9},
         },
     },
     "a set vector": {
         "images": {
             "data": np.moveaxis(I, 0, 2)[:, :, None].astype(np.float32), "labels": Y[None] + 1.0,
-            "set": np.repeat([1.0, 2.0, 3.0], [700, 100, 200])[None],
+            "set": np.repeat([1.0, 2.0, 3.0], [350, 50, 100])[None],
         },
         "meta": {"sets": cell(["train", "val", "test"])},
     },
@@ -116,7 +116,7 @@ IN_PARTS: dict[str, dict[str, object]] = {
         "images": {
             "data": np.moveaxis(I.astype(np.float32) - I.mean(axis=0, dtype=np.float32), 0, 2)[:, :, None],  # noqa: E501
             "data_mean": I.mean(axis=0, dtype=np.float32), "labels": Y[None] + 1.0,
-            "set": np.repeat([1, 2, 3], [700, 100, 200]),
+            "set": np.repeat([1, 2, 3], [350, 50, 100]),
         },
     },
 }  # fmt: skip
@@ -146,7 +146,7 @@ def test_the_parts_of_a_file_are_kept_apart(read, layout: str) -> None:
     np.testing.assert_array_equal(dataset.labels, Y)
     np.testing.assert_array_equal(dataset.images, I)
     assert dataset.parts == {name: (part.start, part.stop) for name, part in PARTS.items()}
-    np.testing.assert_array_equal(dataset.test_rows, np.arange(800, N))
+    np.testing.assert_array_equal(dataset.test_rows, np.arange(400, N))
 
 
 def test_an_array_for_each_class_is_read(read) -> None:
@@ -154,9 +154,9 @@ def test_an_array_for_each_class_is_read(read) -> None:
     dataset = read(by_class("digit"))
     np.testing.assert_array_equal(dataset.images, I[order])
     np.testing.assert_array_equal(dataset.labels, Y[order])
-    parts = read(by_class("train", slice(0, 800)) | by_class("test", slice(800, N)))
-    assert parts.parts == {"train": (0, 800), "test": (800, N)}
-    np.testing.assert_array_equal(parts.labels[800:], np.sort(Y[800:]))
+    parts = read(by_class("train", slice(0, 400)) | by_class("test", slice(400, N)))
+    assert parts.parts == {"train": (0, 400), "test": (400, N)}
+    np.testing.assert_array_equal(parts.labels[400:], np.sort(Y[400:]))
     from_one = read(
         {f"d{(k - 1) % 10 + 1}": v for k, v in by_class("", first=1).items() for k in [int(k)]}
     )
@@ -183,10 +183,10 @@ def test_a_grid_of_cells_with_a_row_for_each_class_is_read(read) -> None:
 
 @pytest.mark.parametrize(("n", "side"), [(60, 28), (200, 28), (300, 16), (784, 28), (28, 28)])
 def test_labels_tell_which_axis_counts_the_samples(read, n: int, side: int) -> None:
-    big = np.kron(I[:n], np.ones((1, 4, 4), np.uint8))[:, 2 : 2 + side, 2 : 2 + side]
+    big = np.kron(DIGITS.images[:n], np.ones((1, 4, 4), np.uint8))[:, 2 : 2 + side, 2 : 2 + side]
     rows = big.reshape(n, -1)
     for values in (rows, rows.T, np.moveaxis(big, 0, 2), big):
-        dataset = read({"X": values, "y": Y[:n]}, orientation="row-major")
+        dataset = read({"X": values, "y": DIGITS.labels[:n]}, orientation="row-major")
         np.testing.assert_array_equal(dataset.images, big)
 
 
@@ -244,13 +244,13 @@ def test_upside_down_meanings_and_orientations_can_be_given(read) -> None:
 def test_a_variable_can_be_named_with_the_way_to_it(read) -> None:
     variables = {
         "a": {"clean": ROWS, "noisy": np.minimum(ROWS, 250)}, "y": Y, "z": (Y + 1) % 10,
-        "C": cell([ROWS[:500], ROWS[500:]]),
+        "C": cell([ROWS[:200], ROWS[200:]]),
     }  # fmt: skip
     dataset = read(variables, images="a.clean", labels="y")
     np.testing.assert_array_equal(dataset.images, I)
     np.testing.assert_array_equal(dataset.labels, Y)
-    dataset = read(variables | {"y2": Y[500:]}, images="C{2}", labels="y2")
-    np.testing.assert_array_equal(dataset.images, I[500:])
+    dataset = read(variables | {"y2": Y[200:]}, images="C{2}", labels="y2")
+    np.testing.assert_array_equal(dataset.images, I[200:])
     both = np.hstack([Y[:, None], ROWS, (9 - Y)[:, None]])[:, :-1]
     np.testing.assert_array_equal(read({"D": both}, labels="D(:,1)").labels, Y)
 

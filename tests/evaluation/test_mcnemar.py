@@ -4,6 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from mnistffn.evaluation.mcnemar import compare_pairs, correct_by_holm
 from mnistffn.evaluation.verdict import describe_pairs
@@ -53,6 +54,17 @@ def test_the_interval_is_clopper_and_pearsons_of_what_only_one_reads_right() -> 
     [test] = compare_pairs(read(80, 10, 0, 10))
     low = 0.025 ** (1 / 10)  # the share from which ten of ten are as rare as 2.5%
     assert test.interval == pytest.approx(((2 * low - 1) * 10 / 100, 0.1), abs=1e-9)
+
+
+def test_p_and_interval_are_scipys() -> None:
+    for only_first, only_second in ((1, 0), (12, 30), (37, 295), (700, 655)):
+        [test] = compare_pairs(read(5000, only_first, only_second, 40))
+        n, n_different = 5040 + only_first + only_second, only_first + only_second
+        expected = binomtest(only_first, n_different)
+        ends = expected.proportion_ci(0.95, method="exact")
+        interval = [(2 * end - 1) * n_different / n for end in (ends.low, ends.high)]
+        assert test.p == pytest.approx(expected.pvalue, abs=1e-12)
+        assert test.interval == pytest.approx(interval, abs=1e-12)
 
 
 def test_holm_is_as_r_has_it() -> None:

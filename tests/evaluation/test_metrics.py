@@ -2,9 +2,10 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from sklearn import metrics as reference
 
-from mnistffn.evaluation.metrics import measure
+from mnistffn.evaluation.metrics import measure, wilson_interval
 
 
 def test_metrics_agree_with_a_count_by_hand() -> None:
@@ -37,7 +38,7 @@ def test_all_measures_are_those_of_scikit_learn(n_classes: int) -> None:
     probabilities, labels, classes = make_random(500, n_classes)
     predictions = classes[probabilities.argmax(axis=1)]
     found = measure(probabilities, labels, classes)
-    near = {"abs": 1e-9, "rel": 0}
+    near = {"abs": 1e-12, "rel": 0}
     assert found.accuracy == pytest.approx(reference.accuracy_score(labels, predictions), **near)
     expected = reference.balanced_accuracy_score(labels, predictions)
     assert found.balanced_accuracy == pytest.approx(expected, **near)
@@ -52,12 +53,25 @@ def test_all_measures_are_those_of_scikit_learn(n_classes: int) -> None:
     )
     assert found.brier == pytest.approx(expected, **near)
     assert found.log_loss == pytest.approx(reference.log_loss(labels, probabilities), **near)
+    assert found.confusion == reference.confusion_matrix(labels, predictions).tolist()
     report = reference.classification_report(labels, predictions, output_dict=True)
     for one in found.per_class:
         row = report[str(one.label)]
         assert one.precision == pytest.approx(row["precision"], **near)
         assert one.recall == pytest.approx(row["recall"], **near)
         assert one.f1 == pytest.approx(row["f1-score"], **near)
+
+
+def test_the_loss_of_a_probability_of_zero_is_finite_and_scikit_learns() -> None:
+    probabilities, labels = np.eye(3)[[0, 1, 2, 0]], np.array([0, 1, 1, 2])
+    found = measure(probabilities, labels, np.arange(3)).log_loss
+    assert found == pytest.approx(reference.log_loss(labels, probabilities), rel=1e-12)
+
+
+def test_the_interval_is_scipys_to_the_last_digit() -> None:
+    for correct, n in ((0, 1), (1, 1), (0, 7), (3, 7), (7, 7), (5712, 6000), (59999, 60000)):
+        expected = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+        assert wilson_interval(correct, n) == (expected.low, expected.high)
 
 
 def test_what_is_not_defined_is_none_and_counts_for_nothing() -> None:

@@ -81,10 +81,10 @@ def test_the_change_that_was_found_turns_the_reading_over(explained) -> None:
     network = read_model(folder / "model.pt").network.eval()
     for image in images:
         change = image["change"]
-        assert (change["norm"], change["median"]) == ("linf", 0.0625)
+        assert (change["norm"], change["median_smallest_strength"]) == ("linf", 0.0625)
         with np.load(folder / f"explain-{image['index']}.npz") as arrays:
             before, after = arrays["image"], arrays["changed"]
-        assert np.abs(after - before).max() <= change["size"] + 1e-6
+        assert np.abs(after - before).max() <= change["strength"] + 1e-6
         read = int(network(torch.from_numpy(after).view(1, -1)).argmax())
         assert read == change["read_as"]
         assert (read == image["label"]) != image["is_right"]
@@ -148,7 +148,7 @@ def test_other_activations_and_depths_are_explained(tmp_path: Path, activation, 
     [image] = run_explain(RunDirectory(tmp_path), [3], Progress()).images
     assert max(image["pixels"]["gaps"].values()) < 1e-3
     assert len(image["units"]) == min(2, hidden.count(",") + 1)
-    assert image["change"]["median"] is None
+    assert image["change"]["median_smallest_strength"] is None
     assert image["change"]["norm"] == "l2"
 
 
@@ -205,7 +205,11 @@ def test_the_sentence_leaves_out_what_the_numbers_do_not_carry(explained) -> Non
     assert told.startswith(f"Read as {image['prediction']} (")
     assert f"labelled {image['label']}" in told
     assert f"unit {image['units'][0]['strongest'][0]['unit']} of layer 2" in told
-    bare = image | {"agreement": [0.5] * 10, "units": [], "change": image["change"] | {"size": None}}
+    bare = image | {
+        "agreement": [0.5] * 10,
+        "units": [],
+        "change": image["change"] | {"strength": None},
+    }
     assert summarise(bare).count(";") == 0
     assert "fits the pattern" not in summarise(bare)
 

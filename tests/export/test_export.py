@@ -1,7 +1,6 @@
 """mnistffn export, checked by ONNX Runtime against the program's own outputs."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -104,15 +103,12 @@ def test_what_cannot_be_exported_is_told_in_one_line(trained_run: Path, tmp_path
         assert message in line
 
 
-def test_without_onnx_it_says_what_to_install(trained_run: Path) -> None:
-    code = (
-        "import sys; sys.modules['onnx'] = None; sys.argv[1:] = ['export', '-q', '-r', sys.argv[1]]\n"
-        "from mnistffn.__main__ import main; main()"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, trained_run], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 2
+def test_without_onnx_it_says_what_to_install(
+    trained_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    result = invoke("export", "-q", "-r", trained_run)
+    assert result.exit_code == 2
     assert "export needs the package onnx" in result.stderr
     assert "install mnistffn[onnx]" in result.stderr
     assert not (trained_run / "model.onnx").exists()

@@ -14,6 +14,7 @@ from mnistffn.run.directory import RunDirectory
 
 
 @pytest.mark.parametrize(("layer", "unit"), [(2, 7), (3, 4)])
+@pytest.mark.usefixtures("pictures")
 def test_a_card_holds_what_fields_and_maximize_find(trained_run: Path, layer: int, unit: int) -> None:
     run, options = RunDirectory(trained_run), MaximizeOptions(layer=layer, units=str(unit), steps=40)
     cards = run_cards(run, options, Progress())

@@ -165,7 +165,7 @@ def test_scores_compare_with_the_right_images(trained_run: Path) -> None:
         assert score.distance_rank == pytest.approx(np.mean(references < nearest[row]), abs=0.006)
         assert score.agreement == pytest.approx(agreement[row])
         assert score.survival == pytest.approx(survival[row], nan_ok=True) or np.isnan(survival[row])
-        assert score.predicted == int(logits[row].argmax())
+        assert score.prediction == int(logits[row].argmax())
         assert score.probability == pytest.approx(float(logits[row].softmax(dim=0).max()), abs=1e-5)
 
 

@@ -22,7 +22,7 @@ def hand_made(layer: int) -> tuple[OpenLayer, LabelledImages]:
     first = AffineLayer(torch.tensor([[1.0, 0], [0, 1], [0, 0]]), torch.tensor([0.0, 0, -1]))
     second = AffineLayer(torch.tensor([[2.0, -3, 5], [0, 2, 0]]), torch.zeros(2))
     X = torch.tensor([[255, 0], [255, 51], [0, 255], [0, 255]], dtype=torch.uint8)
-    opened = OpenLayer([first, second], layer, (2, 3, 2), [7, 9], None)  # nobody asks for its data
+    opened = OpenLayer([first, second], layer, (2, 3, 2), [7, 9], None, None)  # nobody asks for data
     return opened, LabelledImages(X, torch.tensor([0, 0, 1, 1]))
 
 
@@ -69,7 +69,7 @@ def test_a_hand_made_tanh_unit_is_told_by_what_is_above_0_and_never_dead() -> No
     first = AffineLayer(torch.tensor([[2.0, 0], [-1, -1]]), torch.tensor([-1.0, 0]), "tanh")
     second = AffineLayer(torch.tensor([[1.0, 0], [-1, 0]]), torch.zeros(2))
     X = torch.tensor([[255, 0], [255, 0], [0, 0], [0, 255]], dtype=torch.uint8)
-    opened = OpenLayer([first, second], 1, (2, 2, 2), [7, 9], None)
+    opened = OpenLayer([first, second], 1, (2, 2, 2), [7, 9], None, None)
     images = LabelledImages(X, torch.tensor([0, 0, 1, 1]))
     one, below = describe_units(opened, [0, 1], images, images)
     assert (one.on, one.prefers, one.selectivity) == (0.5, [7], 1)

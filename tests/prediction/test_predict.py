@@ -22,13 +22,6 @@ from mnistffn.progress import Progress
 from mnistffn.run.data import open_run_data
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.options import DataOptions
-from mnistffn.run.stage import Stage
-
-
-@pytest.fixture(autouse=True)
-def _no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the drawing out: other tests look at it."""
-    monkeypatch.setattr(Stage, "draw", lambda stage: None)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,38 +102,41 @@ def read_results(run: Path) -> dict[str, object]:
     return results
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_at_random_moments_a_command_ends_as_if_it_had_not_been(
-    tmp_path: Path, name: str
+    tmp_path: Path, server: Server, name: str
 ) -> None:
     command, generator = (*COMMANDS[name], "--recipe", "fast"), random.Random(0)
-    server = Server()
-    try:
-        server.run((*command, "-q", "-r", str(tmp_path / "warm")))
-        start = time.monotonic()
-        assert server.run((*command, "-q", "-r", str(tmp_path / "whole"))) == 0
-        duration = time.monotonic() - start
-        whole = read_results(tmp_path / "whole")
-        run = tmp_path / "run"
-        on_run = (*command, "-q", "-r", str(run))
-        kills = ends = kept = 0
-        while (kills < KILLS or not ends) and kills < 20 * KILLS:
-            code = server.run(on_run, generator.uniform(0, 1.2 * duration))
-            assert code in (0, -signal.SIGKILL)
-            read_results(run)
-            fits = list(Journal(run / ".search" / "fits.jsonl").read())
-            assert len(fits) >= kept
-            kept = len(fits)
-            if code == 0:
-                assert read_results(run) == whole
-                shutil.rmtree(run)
-                ends, kept = ends + 1, 0
-            else:
-                kills += 1
-        assert server.run(on_run) == 0
-        assert read_results(run) == whole
-        assert not [*run.rglob("*.tmp"), *run.rglob("*.npy"), *run.glob(".train"), *run.glob(".ren*")]
-    finally:
-        server.close()
+    server.run((*command, "-q", "-r", str(tmp_path / "warm")))
+    start = time.monotonic()
+    assert server.run((*command, "-q", "-r", str(tmp_path / "whole"))) == 0
+    duration = time.monotonic() - start
+    whole = read_results(tmp_path / "whole")
+    run = tmp_path / "run"
+    on_run = (*command, "-q", "-r", str(run))
+    kills = ends = kept = 0
+    while (kills < KILLS or not ends) and kills < 20 * KILLS:
+        code = server.run(on_run, generator.uniform(0, 1.2 * duration))
+        assert code in (0, -signal.SIGKILL)
+        read_results(run)
+        fits = list(Journal(run / ".search" / "fits.jsonl").read())
+        assert len(fits) >= kept
+        kept = len(fits)
+        if code == 0:
+            assert read_results(run) == whole
+            shutil.rmtree(run)
+            ends, kept = ends + 1, 0
+        else:
+            kills += 1
+    assert server.run(on_run) == 0
+    assert read_results(run) == whole
+    assert not [*run.rglob("*.tmp"), *run.rglob("*.npy"), *run.glob(".train"), *run.glob(".ren*")]
     assert ends, "it gets on although it is killed again and again"

@@ -4,12 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from typer.testing import CliRunner
+import pytest
+from helpers import invoke
 
-from mnistffn.cli.main import app
 from mnistffn.run.directory import RunDirectory
 from mnistffn.run.files import SEARCHING, TRAINING
-from mnistffn.run.journal import Journal, make_line
+from mnistffn.run.journal import Journal, keep_command, make_line
 from mnistffn.run.status import read_status
 
 
@@ -30,7 +30,8 @@ def test_what_is_there_is_told_and_what_comes_next(trained_run: Path) -> None:
     (trained_run / "model.pt").write_bytes(b"another")
     [train] = [stage for stage in read_status(run).stages if stage.name == "train"]
     assert train.damaged == ["model.pt"]
-    assert read_status(run).next_commands == ["train"]
+    told = "train --recipe document --hidden 24,12 --dropout 0.1 --epochs 40"
+    assert read_status(run).next_commands == [told], "what trains the same once more"
 
 
 def test_what_was_stopped_is_told_first(trained_run: Path) -> None:
@@ -43,6 +44,8 @@ def test_what_was_stopped_is_told_first(trained_run: Path) -> None:
     [stopped] = read_status(run).stopped
     assert "fits kept: 1" in stopped
     assert read_status(run).next_commands == ["search"]
+    keep_command(journal.path.parent, "search 'my data.mat' -n 50")
+    assert read_status(run).next_commands == ["search 'my data.mat' -n 50"], "as it was typed"
     journal.finish()
     assert not read_status(run).stopped
     (trained_run / TRAINING).mkdir(exist_ok=True)
@@ -83,18 +86,27 @@ def test_the_bare_command_shows_the_pipeline_and_where_the_run_stands(
     trained_run: Path, monkeypatch
 ) -> None:
     monkeypatch.setenv("MNISTFFN_RUN_DIR", str(trained_run))
-    result = CliRunner().invoke(app, [])
+    result = invoke()
     assert result.exit_code == 0, result.output
     assert "built-in digits" in result.output
     for name in ("data", "search", "train", "evaluate", "explain", "fields", "maximize", "compare"):
         assert f"\n{name} " in f"\n{result.output}"
-    status = CliRunner().invoke(app, ["status", "--json"])
+    status = invoke("status", "--json")
     assert json.loads(status.stdout)["next_commands"] == ["evaluate", "explain", "fields", "maximize"]
 
 
 def test_info_tells_versions_and_the_machine() -> None:
-    result = CliRunner().invoke(app, ["info", "--json"])
+    result = invoke("info", "--json")
     content = json.loads(result.stdout)
     assert {"mnistffn", "torch", "skorch"} <= set(content["packages"])
     assert "pytest" not in content["packages"]
     assert content["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+@pytest.mark.parametrize("command", ["status", "info", "fields"])
+def test_a_file_is_no_run_directory(tmp_path: Path, command: str) -> None:
+    file = tmp_path / "run"
+    file.touch()
+    result = invoke(command, "-r", file)
+    assert result.exit_code == 5
+    assert str(file) in result.stderr

@@ -87,7 +87,7 @@ def test_select_decides_what_is_handed_to_the_training_and_both_are_told() -> No
         result = result_of(candidates, select)
         assert summarise(result)["hidden"] == [size]
         chosen = result.selected
-        assert summarise(result)["cv_accuracy"]["folds"] == list(chosen.accuracies)
+        assert summarise(result)["cv_accuracy"]["accuracies"] == list(chosen.accuracies)
         assert summarise(result)["cv_accuracy"]["interval"][0] < chosen.mean
         told = list_findings(result)
         assert told["best"]["parameters"]["hidden"] == [150]

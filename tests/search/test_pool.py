@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -5,7 +6,9 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
+from select import select
 
 import numpy as np
 import pytest
@@ -44,15 +47,17 @@ def list_workers(pid: int) -> list[int]:
     return workers
 
 
-def wait_for(holds: object, seconds: float = 30) -> None:
+def wait_for(holds: object, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not holds() and time.monotonic() < end:
         time.sleep(0.05)
     assert holds()
 
 
-def test_a_search_whose_worker_is_killed_finds_the_same() -> None:
-    alone = random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=1))
+def test_a_search_whose_worker_is_killed_and_whose_fits_raise_finds_the_same() -> None:
+    space = SearchSpace((4, 12), (2, 2), (0.0, 0.3), {"augment": [True, False]})
+    no_images = X[:, :63]  # which nothing can be distorted in
+    alone = random_search(no_images, y, space, SearchOptions(**SMALL, n_jobs=1))
     killed = []
 
     def kill_one(done: int, *_: object) -> None:
@@ -60,47 +65,56 @@ def test_a_search_whose_worker_is_killed_finds_the_same() -> None:
             killed.append(list_workers(os.getpid())[0])
             os.kill(killed[-1], signal.SIGKILL)
 
-    found = random_search(X, y, SPACE, SearchOptions(**SMALL, n_jobs=2), on_fit=kill_one)
+    found = random_search(no_images, y, space, SearchOptions(**SMALL, n_jobs=2), on_fit=kill_one)
     assert killed
     assert [c.accuracies for c in found.candidates] == [c.accuracies for c in alone.candidates]
-    assert not found.failures
-
-
-def test_a_fit_whose_worker_dies_is_tried_once_more_alone_and_then_given_up(tmp_path: Path) -> None:
-    data.save(tmp_path)
-    expected = carry_out(short, data)
-    with ThreadPoolExecutor(2) as threads, WorkerPool(2, tmp_path) as pool:
-        fit = threads.submit(pool.carry_out, endless)
-        besides, was_alone = [], False
-        while not fit.done():  # a worker that has not begun with it is replaced, and that is no death
-            besides.append(threads.submit(pool.carry_out, short))
-            was_alone |= not wait([besides[-1]], 8).done  # ample for a short fit, if it need not wait
-            for worker in list(pool._workers):
-                if worker.is_ready:
-                    os.kill(worker.process.pid, signal.SIGKILL)
-            time.sleep(0.5)
-        with pytest.raises(FitError, match="died twice, .* no other beside it: SIGKILL"):
-            fit.result()
-        assert {beside.result(timeout=60).accuracy for beside in besides} == {expected.accuracy}
-        workers = list_workers(os.getpid())
-    assert was_alone
-    assert not any(map(is_alive, workers))
-
-
-def test_fits_that_raise_are_left_out_and_told() -> None:
-    space = SearchSpace((4, 12), (2, 2), (0.0, 0.3), {"augment": [True, False]})
-    no_images = X[:, :63]  # which nothing can be distorted in
-    options = SearchOptions(**SMALL, n_jobs=2)
-    found = random_search(no_images, y, space, options)
+    assert [c.parameters for c in found.candidates] == [c.parameters for c in alone.candidates]
     assert {candidate.parameters["augment"] for candidate in found.candidates} == {False}
     assert found.n_unfinished == 4 - len(found.candidates)
     assert len(found.failures) == 2 * found.n_unfinished
     for failure in found.failures:
         assert "augment=True" in failure
         assert "seed 0: UsageError: augment=True needs images" in failure
+
+
+def test_a_search_whose_fits_all_raise_names_the_first() -> None:
     augmented = SearchOptions(**SMALL | {"recipe": "default"}, n_jobs=1)
     with pytest.raises(MnistffnError, match=r"no candidate was finished: the fit with hidden=\["):
-        random_search(no_images, y, SPACE, augmented)
+        random_search(X[:, :63], y, SPACE, augmented)
+
+
+def wait_until_busy(pid: int) -> None:
+    """Wait until a worker that has loaded all computes: it is at a fit."""
+
+    def read_ticks() -> int:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13]))
+
+    before = read_ticks()
+    wait_for(lambda: read_ticks() > before + os.sysconf("SC_CLK_TCK") / 10)
+
+
+def test_a_fit_whose_worker_dies_is_tried_once_more_alone_and_then_given_up(tmp_path: Path) -> None:
+    data.save(tmp_path)
+    with ThreadPoolExecutor(2) as threads, WorkerPool(2, tmp_path) as pool:
+        first, second = pool._workers
+        fit = threads.submit(pool.carry_out, endless)
+        wait_for(lambda: first.is_ready)
+        wait_until_busy(first.process.pid)
+        os.kill(first.process.pid, signal.SIGKILL)
+        wait_for(lambda: second.is_ready)
+        wait_until_busy(second.process.pid)
+        os.kill(second.process.pid, signal.SIGSTOP)
+        [successor] = set(pool._workers) - {second}
+        assert select([successor.answers], [], [], 300)[0], "it says so when it has loaded all"
+        beside = threads.submit(pool.carry_out, short)
+        assert not wait([beside], 1).done, "no other fit may be carried out meanwhile"
+        os.kill(second.process.pid, signal.SIGKILL)
+        with pytest.raises(FitError, match="died twice, .* no other beside it: SIGKILL"):
+            fit.result(300)
+        assert beside.result(300).accuracy == carry_out(short, data).accuracy
+        workers = list_workers(os.getpid())
+    assert not any(map(is_alive, workers))
 
 
 def test_workers_that_cannot_start_end_the_search(
@@ -116,7 +130,7 @@ def test_a_pool_whose_workers_are_all_killed_as_they_start_keeps_nobody_waiting(
     data.save(tmp_path)
     with ThreadPoolExecutor(2) as threads, WorkerPool(2, tmp_path) as pool:
         fits = [threads.submit(pool.carry_out, short) for _ in range(6)]
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not all(fit.done() for fit in fits) and time.monotonic() < end:
             for pid in list_workers(os.getpid()):
                 os.kill(pid, signal.SIGKILL)
@@ -150,13 +164,27 @@ def test_a_folder_of_a_process_that_was_killed_is_swept(
     assert sorted(tmp_path.glob("mnistffn-*")) == sorted([ours, other])
 
 
-def test_workers_end_with_a_search_that_is_killed(tmp_path: Path) -> None:
-    command = ["search", "-n", "50", "-k", "2", "-j", "2", "--epochs", "100000", "-r", tmp_path]
-    process = subprocess.Popen([sys.executable, "-m", "mnistffn", *map(str, command)])
-    wait_for(lambda: len(list_workers(process.pid)) == 2, 60)
-    time.sleep(5)  # until they are at their first fits
-    workers = list_workers(process.pid)
-    assert len(workers) == 2
-    process.kill()
-    process.wait()
-    wait_for(lambda: not any(map(is_alive, workers)), 5)
+SEARCHING = """
+import json, sys, time
+from pathlib import Path
+from threading import Thread
+from mnistffn.search.fit import Fit
+from mnistffn.search.pool import WorkerPool
+with WorkerPool(1, Path(sys.argv[1])) as pool:
+    Thread(target=pool.carry_out, args=[Fit(**json.loads(sys.argv[2]))]).start()
+    [worker] = pool._workers
+    while not worker.is_ready:
+        time.sleep(0.01)
+    print(worker.process.pid, flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    data.save(tmp_path)
+    command = [sys.executable, "-c", SEARCHING, str(tmp_path), json.dumps(asdict(endless))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        worker = int(process.stdout.readline())
+        wait_until_busy(worker)
+        process.kill()
+    wait_for(lambda: not is_alive(worker))

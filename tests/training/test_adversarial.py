@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
 from mnistffn.network.network import FeedForwardNetwork
+from mnistffn.training import net
 from mnistffn.training.adversarial import Adversary, accuracy_under_attack, attack
 
 digits = builtin_digits()
@@ -74,6 +75,35 @@ def test_the_gradient_is_taken_in_evaluation_mode_and_the_mode_is_left_as_it_was
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]), "an attack must not move batch normalisation's means"
     assert all(parameter.grad is None for parameter in network.eval().parameters())
+
+
+def test_a_gradient_in_bfloat16_makes_adversaries_as_strong_in_float32(network) -> None:
+    losses = []
+    for dtype in (torch.float32, torch.bfloat16):
+        torch.manual_seed(0)
+        adversaries = attack(network, IMAGES, TARGETS, Adversary(0.1), dtype)
+        assert adversaries.dtype == torch.float32
+        assert ((adversaries - IMAGES).abs() <= 0.1 + 1e-6).all()
+        losses.append(float(cross_entropy(network.eval()(adversaries), TARGETS).detach()))
+    assert losses[1] > 0.98 * losses[0]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_training_attacks_in_bfloat16_where_the_processor_has_it(
+    there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set()
+
+    def watch(*args: object) -> torch.Tensor:
+        found.add(args[4])
+        return attack(*args)
+
+    monkeypatch.setattr(net, "attack", watch)
+    monkeypatch.setattr(net, "has_bfloat16", lambda _: there)
+    classifier = FeedForwardClassifier((8,), adversarial=0.1, max_epochs=1, random_state=0)
+    classifier.fit(digits.flat[:200], digits.labels[:200])
+    assert found == {torch.bfloat16 if there else torch.float32}
+    assert {value.dtype for value in classifier.module_.parameters()} == {torch.float32}
 
 
 def test_accuracy_under_attack_falls_with_the_strength(network) -> None:

@@ -19,7 +19,8 @@ from mnistffn.run.options import DataOptions
 from mnistffn.training import checkpoint as module
 from mnistffn.training.checkpoint import Checkpoint
 from mnistffn.training.net import Epoch
-from mnistffn.training.train import TrainOptions, run_train
+from mnistffn.training.options import TrainOptions
+from mnistffn.training.train import run_train
 
 digits = builtin_digits()
 SMALL = {"hidden": (16, 8), "max_epochs": 8, "n_threads": 1, "random_state": 0}
@@ -131,7 +132,7 @@ def test_a_killed_train_command_goes_on_and_leaves_nothing(tmp_path: Path) -> No
     )
     command = [sys.executable, "-c", code, "train", *options, "-r", str(run)]
     process = subprocess.Popen(command)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while _count(run) < 3 and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
@@ -142,7 +143,7 @@ def test_a_killed_train_command_goes_on_and_leaves_nothing(tmp_path: Path) -> No
     assert "lr was 0.01, and is 0.02 now" in other.stderr
     result = invoke("train", *options, "-r", run)
     assert result.exit_code == 0
-    assert "epochs are there already" in result.stderr
+    assert "kept from before" in result.stderr
     assert read_run(run) == read_run(tmp_path / "whole")
     assert not (run / ".train").exists()
     assert not list(run.glob(".*.tmp"))

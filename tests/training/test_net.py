@@ -51,13 +51,13 @@ def test_plateau_and_patience_need_a_validation_part_and_one_cycle_no_patience()
     for parameters, message in (
         (
             {"schedule": "plateau", "validation_fraction": 0},
-            "schedule='plateau' needs a validation part",
+            "schedule='plateau' with validation_fraction=0.0 has no validation images",
         ),
         (
             {"schedule": "constant", "patience": 3, "validation_fraction": 0},
-            "patience=3 needs a validation part",
+            "patience=3 with validation_fraction=0.0 has no validation images",
         ),
-        ({"patience": 3}, "patience=3 needs schedule plateau or constant"),
+        ({"patience": 3}, "patience=3 with schedule='one-cycle' stops before"),
     ):
         with pytest.raises(ValueError, match=message):
             FeedForwardClassifier(**SMALL, **parameters).fit(X, y)

@@ -1,6 +1,13 @@
+from pathlib import Path
+
 import pytest
+import torch
+from helpers import invoke
+from sklearn.base import clone
 
 from mnistffn import FeedForwardClassifier
+from mnistffn.data import builtin_digits
+from mnistffn.data.split import split_dataset
 from mnistffn.errors import UsageError
 from mnistffn.training.augment import Strengths
 from mnistffn.training.parameters import TUNABLE, check_parameters
@@ -51,3 +58,41 @@ def test_patience_brings_its_schedule_unless_one_is_given() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(UsageError, match="recipe='slow' must be one of default, document"):
         get_recipe("slow")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_classifier_from_a_recipe_has_its_parameters_and_can_be_cloned(name: str) -> None:
+    classifier = FeedForwardClassifier.from_recipe(name, lr=0.5, random_state=3)
+    expected = FeedForwardClassifier().get_params() | RECIPES[name] | {"lr": 0.5, "random_state": 3}
+    assert classifier.get_params() == expected
+    assert clone(classifier).get_params() == expected
+
+
+def test_a_classifier_from_a_recipe_takes_what_is_given_as_the_command_does() -> None:
+    assert FeedForwardClassifier.from_recipe().get_params() == (
+        FeedForwardClassifier.from_recipe("default").get_params()
+    )
+    assert FeedForwardClassifier.from_recipe("fast", patience=3).schedule == "plateau"
+    with pytest.raises(UsageError, match="recipe='slow' must be one of default, document"):
+        FeedForwardClassifier.from_recipe("slow")
+    with pytest.raises(ValueError, match="Invalid parameter 'epochs'.*'max_epochs'"):
+        FeedForwardClassifier.from_recipe("fast", epochs=3)
+
+
+def test_a_classifier_from_a_recipe_becomes_the_network_of_the_command(tmp_path: Path) -> None:
+    # fmt: off
+    result = invoke(
+        "train", "--recipe", "robust", "--hidden", "32,16", "--epochs", 2, "--seed", 4, "--threads", 1,
+        "--run-dir", tmp_path,
+    )
+    # fmt: on
+    assert result.exit_code == 0, result.output
+    digits = builtin_digits()
+    rows = split_dataset(digits, "stratified", 0.1, seed=4).train
+    classifier = FeedForwardClassifier.from_recipe(
+        "robust", hidden=(32, 16), max_epochs=2, random_state=4, n_threads=1
+    )
+    classifier.fit(digits.flat[rows], digits.labels[rows])
+    trained = FeedForwardClassifier.load(tmp_path / "model.pt").module_.state_dict()
+    for weights, value in classifier.module_.state_dict().items():
+        assert torch.equal(value, trained[weights]), weights

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import takes_long
 from written import FORMATS
 
 from mnistffn.data import builtin_digits, load_dataset
@@ -40,7 +41,10 @@ def test_the_same_digits_are_read_from_every_format(tmp_path: Path, kind: str) -
     check(FORMATS[kind](tmp_path, *chosen), *chosen)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    "kind",
+    [kind if kind in ("v7.3", "CSV") else pytest.param(kind, marks=takes_long) for kind in FORMATS],
+)
 def test_2000_images_of_mnist_are_read_from_every_format(
     tmp_path: Path, kind: str, some_mnist: tuple[np.ndarray, np.ndarray]
 ) -> None:

@@ -104,10 +104,10 @@ DAMAGED = {
 def test_what_contradicts_itself_is_refused_at_once(tmp_path: Path, damage: str) -> None:
     for content in (DAMAGED[damage], pack(DAMAGED[damage])):
         (tmp_path / "d.mat").write_bytes(HEADER + content)
-        start = time.perf_counter()
+        start = time.process_time()
         with pytest.raises(DataError, match="damaged|holds no|unpacks to"):
             load_dataset(tmp_path / "d.mat")
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize("kind", [3, 16, 17])
