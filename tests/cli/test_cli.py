@@ -588,9 +588,10 @@ def test_what_is_searched_with_another_schedule_can_be_trained(tmp_path: Path) -
 def test_fields_prints_a_table_of_the_units_asked_for_in_order(trained_run: Path) -> None:
     result = invoke("fields", "-r", trained_run, "--layer", 2, "--sort", "on", "--top", 4)
     assert result.exit_code == 0, result.output
-    title, header, *rows = result.stdout.splitlines()
+    title, *headings = result.stdout.splitlines()[:-4]
+    rows = result.stdout.splitlines()[-4:]
     assert title.startswith("layer 2; effect: nats; accuracy lost: points; fields: R²")
-    assert header.split()[-4:] == ["filter", "gradient", "average", "pattern"]
+    assert headings[-1].split()[-4:] == ["filter", "gradient", "average", "pattern"]
     shares = [float(re.search(r"(\d+\.\d)%", row)[1]) for row in rows]
     assert len(shares) == 4
     assert shares == sorted(shares, reverse=True)
