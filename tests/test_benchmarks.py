@@ -126,7 +126,7 @@ def test_a_race_to_a_good_candidate_is_measured_and_drawn(measured, tmp_path: Pa
     assert list(rows) == ["halving", "sklearn"]
     scored = [row["candidate"] for row in found["rows"] if "accuracies" in row]
     for row in rows.values():
-        assert row["incumbents"][-1][0] <= row["seconds"]
+        assert 0 < row["incumbents"][-1][0] < row["seconds"] + 0.01
         assert all(candidate in scored for _, candidate in row["incumbents"])
     assert "| `mnistffn search --strategy halving` |" in readme
     assert (tmp_path / "tuning.png").stat().st_size > 20_000

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 GAP = 2  # spaces between two columns
+SCREEN = 80  # a heading in one line makes no table wider than this
 LINES = 2  # of a heading, where there is no room for it in one
 
 
@@ -77,7 +78,7 @@ class FittedTable:
 
     def _lay_out(self, columns: dict[str, list[str]], width: int) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        n_lines = 1 if _measure(columns, 1) <= width else LINES
+        n_lines = 1 if _measure(columns, 1) <= min(width, SCREEN) else LINES
         for place, (name, cells) in enumerate(columns.items()):
             table.add_column(
                 Text(name),

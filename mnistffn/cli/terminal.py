@@ -132,10 +132,12 @@ class Terminal(Progress):
         if files:
             self.note(f"wrote {', '.join(files)}")
         if names and (stale := self.run.stale_commands()):
-            self.note(f"out of date now: {', '.join(self.run.spell(command) for command in stale)}")
+            self.note(f"out of date now: {', '.join(map(self._spell, stale))}")
         if next_commands:
-            commands = " or ".join(map(self.run.spell, next_commands))
-            self.note(f"next: {commands.replace(' ', TOGETHER)}")
+            self.note(f"next: {' or '.join(map(self._spell, next_commands))}")
+
+    def _spell(self, command: str) -> str:
+        return self.run.spell(command).replace(" ", TOGETHER)
 
     def _stop_bar(self) -> None:
         if self.bar is not None:

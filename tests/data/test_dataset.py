@@ -118,10 +118,10 @@ DIGITS = builtin_digits().flat[:40]
         ({"input_images": np.ones((40, 61))}, r"not as many labels as images: .* 40 labels .* input_images \(40, 61\)"),  # noqa: E501
         ({"output_labels": None}, r"holds no labels; .* found input_images \(40, 64\): name them with --labels"),  # noqa: E501
         ({"output_labels": np.arange(39)}, "there are 39 labels in output_labels .* for input_images"),
-        ({"input_images": nan_images()}, "1 pixels that are NaN or infinite"),
+        ({"input_images": nan_images()}, "pixels that are NaN or infinite: 1 of them"),
         ({"input_images": np.full((40, 64), 7.0)}, "values from 7 to 7"),
         ({"input_images": np.linspace(-1, 1, 40 * 64)[::-1].reshape(64, 40).T}, "photographs|not alike"),  # noqa: E501
-        ({"output_labels": np.full(40, np.nan)}, "40 labels that are not numbers"),
+        ({"output_labels": np.full(40, np.nan)}, "labels that are not numbers: 40 of them"),
         ({"output_labels": np.arange(40) / 2}, "holds 0.5, but labels must be whole"),
         ({"first": DIGITS, "second": DIGITS[::-1], "input_images": None}, "several variables that could be images: first .*, second .*--images"),  # noqa: E501
         ({"a": np.arange(40) % 4, "b": np.arange(40) // 10, "output_labels": None}, "several variables that could be labels: a .*, b .*--labels"),  # noqa: E501

@@ -127,6 +127,7 @@ def test_results_fit_on_a_screen_and_end_with_the_verdict(
     trained_run: Path, other_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mnistffn.evaluation.compare.draw_comparison", lambda *_: None)
+    monkeypatch.setattr("mnistffn.cli.terminal.PIPE_WIDTH", 80)
     long = Path(shutil.copytree(other_run, tmp_path / "a [red]folder[/red] with a long name"))
     attack(trained_run, (0.1,))
     result = invoke("compare", trained_run, other_run, long, "-o", tmp_path / "out", "-q")

@@ -15,6 +15,7 @@ from mnistffn.evaluation.evaluate import run_evaluate
 from mnistffn.evaluation.heldout import find_validation_part
 from mnistffn.evaluation.names import name_results
 from mnistffn.evaluation.robustness import AttackOptions
+from mnistffn.network.modelfile import read_model
 from mnistffn.progress import Progress
 from mnistffn.run.data import open_test_images
 from mnistffn.run.directory import RunDirectory, StaleWarning
@@ -84,7 +85,8 @@ def test_the_temperature_is_fitted_on_the_validation_part_where_it_is_known(trai
     run = RunDirectory(trained_run)
     tested = open_test_images(run, DataOptions(), Progress())
     classifier = FeedForwardClassifier.load(run.path / "model.pt")
-    X, labels = find_validation_part(run, classifier, tested)
+    model = read_model(run.path / "model.pt")
+    X, labels = find_validation_part(run, model, tested)
     log_probabilities = classifier.predict_log_proba(X)
     history = np.genfromtxt(run.path / "history.csv", delimiter=",", names=True)
     kept = history[run.manifest().stages["train"].options["best_epoch"] - 1]

@@ -113,7 +113,7 @@ def test_examples_are_right_at_first_and_one_of_each_class(network) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"strengths": ()}, "strengths="),
+        ({"strengths": ()}, r"strengths=\(\) must be above 0"),
         ({"strengths": (0.0,)}, r"strengths=\(0.0,\) must be above 0"),
         ({"strengths": (0.1, 1.5)}, r"strengths=\(0.1, 1.5\) must be above 0 and at most 1,"),
         ({"strengths": (0.1,), "n_restarts": 0}, "n_restarts=0"),

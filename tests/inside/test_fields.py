@@ -88,7 +88,7 @@ def test_the_top_without_an_order_are_those_that_matter_most(trained_run: Path) 
     [
         ({"kinds": ("weights",)}, "kinds='weights' must be one of filter"),
         ({"sort": "size"}, "sort='size' must be one of unit"),
-        ({"kinds": ("filter",), "sort": "pattern"}, "is not drawn: add pattern"),
+        ({"kinds": ("filter",), "sort": "pattern"}, "add pattern"),
         ({"top": 0}, "top=0"),
     ],
 )

@@ -37,7 +37,9 @@ def test_a_bright_frame_does_not_vary() -> None:
 def test_blank_images_cannot_bound_anything() -> None:
     with pytest.raises(DataError, match="blank"):
         RealImages.of(torch.zeros(9, 4, dtype=torch.uint8), (2, 2), 0.05)
-    with pytest.raises(UsageError, match=r"varying=0.6: no pixel varies in so large a part"):
+    with pytest.raises(
+        UsageError, match=r"varying=0.6 is too much: no pixel varies in so large a part"
+    ):
         RealImages.of(torch.eye(4, dtype=torch.uint8), (2, 2), 0.6)
 
 

@@ -202,7 +202,9 @@ def test_what_is_out_of_date_is_marked(full: Path) -> None:
     assert "report" in RunDirectory(full).stale_commands()
     page = report(full)
     assert "Evaluation (out of date)" in page.text
-    assert "Out of date: model.pt changed after it was made. Run mnistffn evaluate " in page.text
+    assert (
+        "Out of date: model.pt changed after it was made. Run mnistffn evaluate --run-dir" in page.text
+    )
 
 
 def test_a_report_is_out_of_date_when_a_result_comes_that_it_has_not(full: Path) -> None:
@@ -222,7 +224,7 @@ def test_pictures_and_files_that_are_gone_or_broken_are_told(full: Path) -> None
     assert result.exit_code == 0, result.output
     assert "curves.png cannot be read as a picture" in result.stderr
     page = Page(full / "report.html")
-    assert "confusion.png is missing. Run mnistffn evaluate " in page.text
+    assert "confusion.png is missing. Run mnistffn evaluate --run-dir" in page.text
     assert "curves.png has changed since it was written. Run mnistffn train " in page.text
     assert "robustness.json is missing." in page.text
 

@@ -131,6 +131,7 @@ def test_renames_that_reach_out_of_the_folder_are_not_finished(
             assert (tmp_path / "mine.txt").read_text() == "keep"
 
 
+@pytest.mark.usefixtures("pictures")
 def test_a_picture_that_cannot_be_drawn_loses_nothing(run: RunDirectory) -> None:
     def draw(what: str) -> None:
         raise RuntimeError(what)

@@ -180,7 +180,7 @@ def test_the_command_fetches_tells_and_records(server: Server, monkeypatch: pyte
     result = invoke("data", "--download", "mnist", "--mirror", server.url)
     assert result.exit_code == 0, result.output
     assert "wrote data/MNIST.mat" in result.stderr
-    assert "1/1  kB of t10k-labels-idx1-ubyte.gz" in result.stderr
+    assert "1/1 kB of t10k-labels-idx1-ubyte.gz" in result.stderr
     assert "next: mnistffn search data/MNIST.mat" in result.stderr
     assert "300 train, 100 test" in result.stdout
     recorded = json.loads(Path("run/run.json").read_text())["stages"]["data"]["options"]["download"]

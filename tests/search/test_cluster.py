@@ -126,7 +126,7 @@ def test_a_cluster_finds_what_this_machine_finds_and_gets_the_images_once(
     assert len(tasks) == 2 + 8
     assert max(tasks) < 2500
     assert len(seen) == 2  # one file a worker, whatever the number of its fits
-    assert "2 workers, 2 fits side by side; dashboard http://" in notes[0]
+    assert "workers: 2, fits side by side: 2; dashboard http://" in notes[0]
 
 
 @takes_long  # tests/search/test_pool.py kills workers of this machine
@@ -275,7 +275,7 @@ def test_a_cluster_of_this_machines_own_has_as_many_slots_as_asked_for() -> None
 def test_a_malformed_address_is_a_usage_error(address: str, tmp_path: Path) -> None:
     result = invoke("search", "--scheduler", address, "-r", tmp_path)
     assert result.exit_code == 2
-    assert f"scheduler='{address}' must be like tcp://HOST:PORT or local:WORKERS" in result.stderr
+    assert f"--scheduler {address} must be like tcp://HOST:PORT or local:WORKERS" in result.stderr
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(

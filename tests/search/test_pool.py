@@ -74,7 +74,7 @@ def test_a_search_whose_worker_is_killed_and_whose_fits_raise_finds_the_same() -
     assert len(found.failures) == 2 * found.n_unfinished
     for failure in found.failures:
         assert "augment=True" in failure
-        assert "seed 0: UsageError: augment=True needs images" in failure
+        assert "seed 0: ParameterError: augment=True needs images" in failure
 
 
 def test_a_search_whose_fits_all_raise_names_the_first() -> None:

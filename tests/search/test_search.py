@@ -143,7 +143,7 @@ def test_a_class_with_fewer_images_than_folds_is_refused() -> None:
     labels = y.copy()
     labels[labels == 3] = 4
     labels[0] = 3
-    with pytest.raises(DataError, match="class 3 has 1 images, too few for 2 folds"):
+    with pytest.raises(DataError, match="class 3 has 1 image, too few for 2 folds"):
         random_search(X, labels, SPACE, SearchOptions(**SMALL))
 
 

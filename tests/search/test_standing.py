@@ -58,12 +58,12 @@ def test_candidates_of_a_later_round_are_not_compared_with_those_of_an_earlier_o
 
 def test_what_an_earlier_search_has_finished_is_told_at_once() -> None:
     messages = Messages()
-    standing = Standing(messages, 4, 1, 2)
-    for done, size in enumerate((100, 200, 300), start=1):
-        standing(done, fit(size, 0), outcome(0.9 - size / 10_000))
+    standing = Standing(messages, 6, 2, 3)
+    for done, (size, fold) in enumerate(((100, 0), (100, 1), (200, 0), (200, 1)), start=1):
+        standing(done, fit(size, fold), outcome(0.9))
     told = [(done, message.partition(":")[0]) for done, message in messages.told]
     assert told == [
-        (2, "fits under way"),
-        (2, "fits, best of 2 candidates"),
-        (3, "fits, best of 3 candidates"),
+        (3, "fits under way"),
+        (3, "fits, best of 1 candidate"),
+        (4, "fits, best of 2 candidates"),
     ]
