@@ -132,7 +132,7 @@ def _describe(content: Mapping[str, Any]) -> list[str]:
         f"the unit is number {score['rank']} of its layer",
     ]
     if score["agreement"] is not None:
-        lines.append(f"restarts correlate by {score['agreement']:.2f}")
+        lines.append(f"starts agree by {score['agreement']:.2f}")
     if score["survival"] is not None:
         lines.append(f"a small shift leaves {score['survival']:.0%} of the value")
     return lines

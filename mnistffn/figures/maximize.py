@@ -22,8 +22,8 @@ LEGEND = """\
 excites most, excites least: training images; best: the highest value of one
 neighbours: the class of most of the five nearest training images, and how many are of it
 unusual: part of the held-out images that are nearer to the training images
-restarts: mean correlation between the images that different starts end in
-shifted: what a small shift leaves of the value"""
+starts agree: mean correlation between the images that different starts end in
+after a shift: what a small shift leaves of the value"""
 RED = "; red: not what was asked for"
 ROWS = {"maximizing": "maximizing", "most 1": "excites most", "least 1": "excites least"}
 NEIGHBOURS = 5
@@ -99,8 +99,8 @@ def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[
     spelled = {
         "rank": "number {} of its layer",
         "distance_rank": "unusual {:.0%}",
-        "agreement": "restarts {:.2f}",
-        "survival": "shifted {:.0%}",
+        "agreement": "starts agree {:.2f}",
+        "survival": "after a shift {:.0%}",
     }
     lines += [text.format(score[key]) for key, text in spelled.items() if score[key] is not None]
     return problem + lines

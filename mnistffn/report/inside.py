@@ -158,7 +158,7 @@ def list_score(score: Content) -> list[tuple[str, str]]:
         ("network reads", f"{score['prediction']} ({score['probability']:.2f})"),
         ("its neighbours are", neighbours),
         ("held-out images nearer to real ones", spell_part(score["distance_rank"])),
-        ("restarts agree", spell(score["agreement"], 2)),
+        ("starts agree", spell(score["agreement"], 2)),
         ("left after a shift", spell(score["survival"], 2)),
     ]
     return [*entries, ("problem", score["problem"])] if score["problem"] else entries

@@ -103,10 +103,17 @@ def test_info_tells_versions_and_the_machine() -> None:
     assert content["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
-@pytest.mark.parametrize("command", ["status", "info", "fields"])
+@pytest.mark.parametrize("command", ["status", "fields"])
 def test_a_file_is_no_run_directory(tmp_path: Path, command: str) -> None:
     file = tmp_path / "run"
     file.touch()
     result = invoke(command, "-r", file)
     assert result.exit_code == 5
     assert str(file) in result.stderr
+
+
+def test_info_serves_where_the_run_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{")
+    result = invoke("info", "-r", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    assert "torch" in json.loads(result.stdout)["packages"]
