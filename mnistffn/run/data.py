@@ -1,6 +1,7 @@
 """Which data a run works on, and which part of them is for testing."""
 
 import os
+import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,7 @@ def _open(
 ) -> RunData:
     """Load the data of a run from what was given as DATA, or from where the run has them."""
     known = run.manifest().data
-    source = given or _locate(run, options, known)
+    source = given or _locate(run, options, known, may_settle=may_settle)
     if source is None:
         options.refuse_without_file()
     sha256 = builtin_digits().sha256 if source is None else source.sha256
@@ -224,7 +225,9 @@ def check_fits(dataset: Dataset, labels: NDArray[Any], n_features: int, classes:
         raise RunDirectoryError(msg)
 
 
-def _locate(run: RunDirectory, options: DataOptions, known: DataRecord | None) -> Source | None:
+def _locate(
+    run: RunDirectory, options: DataOptions, known: DataRecord | None, *, may_settle: bool
+) -> Source | None:
     """Return where the data of a run are, None for the built-in digits."""
     if known is None or known.path is None:
         return None
@@ -238,7 +241,12 @@ def _locate(run: RunDirectory, options: DataOptions, known: DataRecord | None) -
         if (source := options.open(place)).sha256 == known.sha256:
             return source
     if there:
-        msg = f"{there[0]} has changed since the run began: to go on with the new file, give it as DATA"
+        new = (
+            "give it as DATA"
+            if may_settle
+            else f"run {run.spell(shlex.join(['train', str(there[0])]))}"
+        )
+        msg = f"{there[0]} has changed since the run began: to go on with the new file, {new}"
         raise RunDirectoryError(msg)
     msg = f"{known.path}, the run's data file, does not exist: give it as DATA"
     raise DataError(msg)

@@ -154,3 +154,13 @@ def test_more_copies_than_fit_are_told_before_they_are_made() -> None:
         take_copies(rows, weights)
     with pytest.raises(ValueError, match=r"has shape \(3,\), but there are 2 samples"):
         combine_weights([1, 2, 3], None, labels, rows)
+
+
+def test_a_model_whose_data_file_has_changed_asks_for_a_training_with_it(
+    trained_run: Path, write_mat: Callable[..., Path]
+) -> None:
+    path = write_mat("my data.mat")
+    settle_on(RunDirectory(trained_run), path, Progress())
+    write_mat("my data.mat", input_images=np.random.default_rng(1).random((40, 64)))
+    stderr = invoke("fields", "-r", trained_run, "-q").stderr
+    assert f"go on with the new file, run mnistffn train '{path}' --run-dir {trained_run}" in stderr
