@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, gelu
 
+from mnistffn.network.tensors import draw_bits
+
 Activation = Literal["relu", "gelu", "tanh"]
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -81,9 +83,7 @@ class Dropout(nn.Module):
         if inputs.device.type != "cpu":
             return dropout(inputs, self.p)
         n_kept = max(1, round((1 - self.p) * 2**16))  # of the 2**16 values that 16 bits can take
-        words = torch.empty((inputs.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-        bits = words.view(torch.int16)[: inputs.numel()].view(inputs.shape)
-        factors = bits.to(torch.float32).lt_(n_kept - 2**15).mul_(2**16 / n_kept)
+        factors = draw_bits(inputs).to(torch.float32).lt_(n_kept - 2**15).mul_(2**16 / n_kept)
         return inputs * factors.to(inputs.dtype)
 
 

@@ -18,3 +18,12 @@ def as_tensor(array: NDArray[Any]) -> Tensor:
     joblib hands workers read-only memory maps; torch warns of them although nothing here writes.
     """
     return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def draw_bits(like: Tensor) -> Tensor:
+    """Return 16 random bits for every element of a tensor on the CPU, as int16, of its shape.
+
+    Torch's own uniform numbers take 32 or 64 bits each, and twelve times as long.
+    """
+    words = torch.empty((like.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    return words.view(torch.int16)[: like.numel()].view(like.shape)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mnistffn.network.network import FeedForwardNetwork, fold_batch_norm, propagate
+from mnistffn.network.tensors import draw_bits
 from mnistffn.training.parameters import Norm
 
 TINY = 1e-30
@@ -80,7 +81,7 @@ def attack(
         if adversary.towards:
             gradient = gradient.neg_()
         # In place: fresh memory for every batch takes longer than the arithmetic.
-        change = _direct(gradient.float(), adversary.norm).mul_(step).add_(adversaries.detach())
+        change = _direct(gradient, adversary.norm).float().mul_(step).add_(adversaries.detach())
         change = _project(change.sub_(images), radius, adversary.norm)
         adversaries = change.add_(images).clamp_(0, 1)
     return adversaries
@@ -118,7 +119,9 @@ def is_right(network: FeedForwardNetwork, images: Tensor, targets: Tensor) -> Te
 def _draw(images: Tensor, norm: Norm) -> Tensor:
     """Return changes that are uniform in the ball of radius 1."""
     if norm == "linf":
-        return torch.empty_like(images).uniform_(-1, 1)
+        if images.device.type != "cpu":
+            return torch.empty_like(images).uniform_(-1, 1)
+        return draw_bits(images).to(images.dtype).add_(0.5).mul_(2**-15)  # one of 65,536 steps
     lengths = torch.rand(len(images), 1, device=images.device) ** (1 / images.shape[1])
     return _direct(torch.randn_like(images), norm).mul_(lengths)
 
