@@ -9,6 +9,7 @@ from mnistffn.report.results import list_sizes
 from mnistffn.report.source import Source
 from mnistffn.run.files import hash_file
 from mnistffn.run.manifest import DataRecord, StageRecord
+from mnistffn.run.options import spell_reading
 from mnistffn.training.parameters import RECIPE_PARAMETERS, spell_parameter
 from mnistffn.training.recipes import RECIPES, combine
 
@@ -123,8 +124,7 @@ def _spell_reading(data: DataRecord) -> list[str]:
     if data.requested_orientation != "auto":
         words += ["--orientation", data.requested_orientation]
     for name, value in data.requested.items():
-        text = "x".join(map(str, value)) if isinstance(value, list) else str(value)
-        words += [f"--{name.replace('_', '-')}", text]
+        words += spell_reading(name, value)
     return [*words, "--unique"] if data.unique else words
 
 

@@ -59,8 +59,7 @@ class DataOptions:
         words = [] if self.path is None else [str(self.path)]
         for name in READING:
             if (value := getattr(self, name)) is not None:
-                text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
-                words += [f"--{name.replace('_', '-')}", f"{text}B" if name == "max_size" else text]
+                words += spell_reading(name, value)
         return words
 
     def refuse_without_file(self) -> None:
@@ -78,6 +77,12 @@ class DataOptions:
         """Return what is settled of the reading, with what the user says over it."""
         given = {name: getattr(self, name) for name in READING if getattr(self, name) is not None}
         return replace(settled, **given)
+
+
+def spell_reading(name: str, value: Any) -> list[str]:
+    """Return the words of a command line that say how a data file is read in one respect."""
+    text = "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return [f"--{name.replace('_', '-')}", f"{text}B" if name == "max_size" else text]
 
 
 def settle_reading(known: DataRecord) -> ReadOptions:

@@ -4,6 +4,7 @@ import numpy as np
 
 from mnistffn.progress import Progress
 from mnistffn.search.fit import Fit, FitError, Outcome
+from mnistffn.wording import count
 
 
 class Standing:
@@ -52,7 +53,6 @@ class Standing:
     def _describe(self) -> str:
         if self._best is None:
             return "fits under way"
-        on = f" on {self._round:,} images" if self._round else ""
-        candidates = "candidate" if self._n_finished == 1 else "candidates"
+        on = f" on {count(self._round, 'image')}" if self._round else ""
         accuracy, network = self._best
-        return f"fits, best of {self._n_finished} {candidates}{on}: {accuracy:.4f}, {network}"
+        return f"fits, best of {count(self._n_finished, 'candidate')}{on}: {accuracy:.4f}, {network}"

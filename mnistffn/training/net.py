@@ -102,11 +102,8 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         self.distortion = distortion
         self.adversary = adversary
         self.precision = precision
-
-    @property
-    def attack_dtype(self) -> torch.dtype:
-        """Attacks take their gradients in bfloat16 where the device has it, whatever the precision."""
-        return torch.bfloat16 if has_bfloat16(torch.device(self.device)) else torch.float32
+        # Of an attack's gradients hardly more than the sign counts, whatever the precision.
+        self.attack_dtype = torch.bfloat16 if has_bfloat16(torch.device(self.device)) else torch.float32
 
     @property
     def _default_callbacks(self) -> list[Any]:

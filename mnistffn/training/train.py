@@ -27,9 +27,7 @@ from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.net import FEWEST, Epoch
 from mnistffn.training.options import TrainOptions, resolve
-from mnistffn.training.parameters import (
-    check_parameters,
-)
+from mnistffn.training.parameters import check_parameters
 from mnistffn.wording import count
 
 # Products of a batch with the weights from which two threads are faster than one. Measured on networks
