@@ -29,6 +29,7 @@ from mnistffn.training.checkpoint import Checkpoint
 from mnistffn.training.device import check_precision, computing, resolve_device
 from mnistffn.training.epochs import train_epochs
 from mnistffn.training.net import Epoch, TrainingNet
+from mnistffn.training.optimizers import SGD, AdamW
 from mnistffn.training.parameters import (
     DISTORTIONS,
     Activation,
@@ -51,9 +52,9 @@ from mnistffn.training.trained import read_trained
 from mnistffn.training.weights import ClassWeight
 
 OPTIMIZERS: Mapping[Optimizer, dict[str, Any]] = {
-    "adam": {"optimizer": torch.optim.AdamW},
+    "adam": {"optimizer": AdamW},
     "sgd": {
-        "optimizer": torch.optim.SGD,
+        "optimizer": SGD,
         "optimizer__momentum": 0.9,
         "optimizer__nesterov": True,
     },

@@ -17,6 +17,7 @@ from mnistffn.training.adversarial import Adversary, accuracy_under_attack, atta
 from mnistffn.training.augment import Distortion
 from mnistffn.training.batching import ArrayBatches, Part
 from mnistffn.training.device import has_bfloat16, mixed
+from mnistffn.training.optimizers import AdamW
 from mnistffn.training.parameters import Precision, Schedule
 
 Batch = tuple[Tensor, Tensor]
@@ -88,7 +89,7 @@ class TrainingNet(NeuralNet):  # type: ignore[misc]  # skorch is not typed
         defaults = {
             "module": FeedForwardNetwork,
             "criterion": nn.CrossEntropyLoss,
-            "optimizer": torch.optim.AdamW,
+            "optimizer": AdamW,
             "iterator_train": ArrayBatches,
             "iterator_train__shuffle": True,
             "iterator_valid": ArrayBatches,

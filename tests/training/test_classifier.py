@@ -59,7 +59,7 @@ def test_every_activation_and_optimizer_learns_and_is_saved(
     ).fit(X, y)
     assert classifier.score(X, y) > 0.9
     used = classifier.net_.optimizer_
-    assert type(used) is {"adam": torch.optim.AdamW, "sgd": torch.optim.SGD}[optimizer]
+    assert isinstance(used, {"adam": torch.optim.AdamW, "sgd": torch.optim.SGD}[optimizer])
     classifier.save(tmp_path / "model.pt")
     loaded = FeedForwardClassifier.load(tmp_path / "model.pt")
     assert loaded.module_.activation == activation
