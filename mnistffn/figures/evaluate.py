@@ -6,7 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
+
+from mnistffn.figures.panels import Frame, draw_gray, make_page
 
 MOST_WRITTEN = 20  # classes of which every number of the confusion matrix is written
 MOST_TICKS = 40
@@ -15,6 +18,7 @@ MOST_BARS = 10
 LONGEST = 10  # letters of a class's name
 COLUMN, BAND, IMAGE = 3.1, 2.1, 1.27  # inches, of the examples
 NARROWEST = 5.5  # what the headings take
+TICK, LINE = 2 / 72, 0.8  # inches, and points
 RIGHT, WRONG, OTHER = "tab:green", "tab:red", "0.7"
 EXPLANATIONS = {
     "sure and right": "the prediction has the highest probability, class by class",
@@ -48,45 +52,51 @@ def draw_examples(
     """
     n_columns = max(1, *(len(rows) for rows in kinds.values()))
     width, height = max(COLUMN * n_columns + 0.3, NARROWEST), BAND * len(kinds)
-    # Placed by hand: matplotlib's layout takes two seconds for so many axes.
-    figure = Figure((width, height), dpi=150)
+    figure, page = make_page(width, height)
     letters = 0.06 * max(len(shorten(name)) for name in names)
     for place, (kind, rows) in enumerate(kinds.items()):
-        bottom = height - BAND * (place + 1)
+        top = height - BAND * place - 0.06
         note = EXPLANATIONS[kind] if len(rows) else "there are none"
-        top = (bottom + BAND - 0.06) / height
-        figure.text(0.1 / width, top, f"{kind.capitalize()}: {note}", va="top", fontsize=10)
+        page.text(0.1, top, f"{kind.capitalize()}: {note}", va="top", fontsize=10)
+        bottom = height - BAND * (place + 1) + 0.25
         for column, row in enumerate(rows):
-            left = 0.1 + COLUMN * column
-            picture = _add_axes(figure, left, bottom + 0.25, IMAGE)
-            picture.imshow(images[row], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            picture.set_axis_off()
-            picture.set_title(f"image {index[row]}\nlabel {shorten(str(label[row]))}", fontsize=8)
+            left, own = 0.1 + COLUMN * column, str(label[row])
+            frame = Frame(figure, page, left, bottom, IMAGE, IMAGE)
+            draw_gray(frame, images[row])
+            _write_title(frame, f"image {index[row]}\nlabel {shorten(own)}")
             left += IMAGE + 0.15 + letters
-            bars = _add_axes(figure, left, bottom + 0.25, COLUMN - IMAGE - 0.4 - letters)
-            _draw_bars(bars, probabilities[row], names, str(label[row]))
+            frame = Frame(figure, page, left, bottom, COLUMN - IMAGE - 0.4 - letters, IMAGE)
+            _draw_bars(frame, probabilities[row], names, names.index(own))
     return figure
 
 
-def _add_axes(figure: Figure, left: float, bottom: float, width: float) -> Axes:
-    """Add axes that are as high as an image; all in inches."""
-    page_width, page_height = figure.get_size_inches()
-    place = left / page_width, bottom / page_height, width / page_width, IMAGE / page_height
-    return figure.add_axes(place)
+def _write_title(frame: Frame, text: str) -> None:
+    middle, bottom = frame.left + frame.width / 2, frame.bottom + frame.height + 0.08
+    frame.page.text(middle, bottom, text, ha="center", va="baseline", fontsize=8)
 
 
 def _draw_bars(
-    axes: Axes, probabilities: NDArray[np.float64], names: Sequence[str], label: str
+    frame: Frame, probabilities: NDArray[np.float64], names: Sequence[str], own: int
 ) -> None:
-    best, own = int(probabilities.argmax()), names.index(label)
+    """Draw bars and what axes have, as lines and texts of the page: sixteen axes take half a second."""
+    best = int(probabilities.argmax())
     shown = _choose_bars(probabilities, own)
     colors = [RIGHT if place == own else WRONG if place == best else OTHER for place in shown]
-    axes.barh(range(len(shown)), probabilities[shown], color=colors)
-    axes.set(xlim=(0, 1), yticks=range(len(shown)), xticks=(0, 0.5, 1))
-    axes.set_yticklabels([shorten(names[place]) for place in shown])
-    axes.invert_yaxis()
-    axes.tick_params(labelsize=6, length=2)
-    axes.set_title(f"read as {shorten(names[best])}\n({probabilities[best]:.3f})", fontsize=8)
+    page, left, bottom = frame.page, frame.left, frame.bottom
+    step = frame.height / (len(shown) + 0.8)
+    y = bottom + frame.height - step * (np.arange(len(shown)) + 0.9)
+    page.hlines(y, left, left + frame.width * probabilities[shown], colors, linewidth=0.8 * 72 * step)
+    corner = left, bottom
+    page.add_patch(Rectangle(corner, frame.width, frame.height, fill=False, linewidth=LINE))
+    page.hlines(y, left - TICK, left, "black", linewidth=LINE)
+    for place, name_y in zip(shown, y, strict=True):
+        name = shorten(names[place])
+        page.text(left - 0.07, name_y, name, ha="right", va="center_baseline", fontsize=6)
+    x = left + frame.width * np.array([0, 0.5, 1])
+    page.vlines(x, bottom - TICK, bottom, "black", linewidth=LINE)
+    for tick_x, tick in zip(x, ("0.0", "0.5", "1.0"), strict=True):
+        page.text(tick_x, bottom - 0.07, tick, ha="center", va="top", fontsize=6)
+    _write_title(frame, f"read as {shorten(names[best])}\n({probabilities[best]:.3f})")
 
 
 def _choose_bars(probabilities: NDArray[np.float64], own: int) -> list[int]:

@@ -7,9 +7,12 @@ seconds for a page of thirty axes, and the axes themselves one second.
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from mnistffn.figures.mosaic import DPI
 
@@ -96,6 +99,30 @@ class Group:
         return sum(panel.inches for panel in self.panels) + GAP * (len(self.panels) - 1)
 
 
+def make_page(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure, and axes of the whole page, in inches from its lower left corner."""
+    figure = Figure((width, height), dpi=DPI)
+    x, y = EDGE / width, EDGE / height
+    page = figure.add_axes((x, y, 1 - 2 * x, 1 - 2 * y))
+    page.set(xlim=(EDGE, width - EDGE), ylim=(EDGE, height - EDGE))
+    page.set_autoscale_on(False)
+    page.set_axis_off()
+    return figure, page
+
+
+def draw_gray(frame: Frame, image: NDArray[Any]) -> None:
+    """Draw an image of [0, 1], or of bytes, with white ink."""
+    frame.page.imshow(
+        image,
+        "gray",
+        aspect="auto",
+        extent=frame.fit(image.shape),
+        vmin=0,
+        vmax=255 if image.dtype == np.uint8 else 1,
+        interpolation="nearest",
+    )
+
+
 def draw_panels(title: str, text: str, rows: Sequence[Sequence[Group]]) -> Figure:
     """Draw a page.
 
@@ -110,12 +137,7 @@ def draw_panels(title: str, text: str, rows: Sequence[Sequence[Group]]) -> Figur
     heights = [_count_lines(row) * HEADING + TITLES + SIDE + CAPTION + 0.25 for row in rows]
     top = MARGIN + 0.36 + 0.19 * len(lines) + 0.2
     height = top + sum(heights) + 0.2
-    figure = Figure((PAGE_WIDTH, height), dpi=DPI)
-    x, y = EDGE / PAGE_WIDTH, EDGE / height
-    page = figure.add_axes((x, y, 1 - 2 * x, 1 - 2 * y))
-    page.set(xlim=(EDGE, PAGE_WIDTH - EDGE), ylim=(EDGE, height - EDGE))
-    page.set_autoscale_on(False)
-    page.set_axis_off()
+    figure, page = make_page(PAGE_WIDTH, height)
     left = MARGIN / PAGE_WIDTH
     figure.text(left, 1 - MARGIN / height, title, va="top", fontsize=15, fontweight="bold")
     below = 1 - (MARGIN + 0.36) / height
