@@ -51,9 +51,8 @@ class Frame:
 
     def make_axes(self, inset: float = 0.0) -> Axes:
         """Return axes of their own, with so many inches on the left for what they are labelled with."""
-        width, height = self.figure.get_size_inches()
-        left, across = (self.left + inset) / width, (self.width - inset) / width
-        return self.figure.add_axes((left, self.bottom / height, across, self.height / height))
+        place = self.left + inset, self.bottom, self.width - inset, self.height
+        return add_axes(self.figure, *place)
 
 
 @dataclass(frozen=True)
@@ -99,11 +98,16 @@ class Group:
         return sum(panel.inches for panel in self.panels) + GAP * (len(self.panels) - 1)
 
 
+def add_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Add axes to a page, placed in inches from its lower left corner."""
+    across, up = figure.get_size_inches()
+    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
 def make_page(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure, and axes of the whole page, in inches from its lower left corner."""
     figure = Figure((width, height), dpi=DPI)
-    x, y = EDGE / width, EDGE / height
-    page = figure.add_axes((x, y, 1 - 2 * x, 1 - 2 * y))
+    page = add_axes(figure, EDGE, EDGE, width - 2 * EDGE, height - 2 * EDGE)
     page.set(xlim=(EDGE, width - EDGE), ylim=(EDGE, height - EDGE))
     page.set_autoscale_on(False)
     page.set_axis_off()
