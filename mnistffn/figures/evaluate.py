@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from mnistffn.figures.panels import Frame, draw_gray, make_page
+from mnistffn.figures.mosaic import DPI
+from mnistffn.figures.panels import Frame, add_axes, draw_gray, make_page, measure_width
 
 MOST_WRITTEN = 20  # classes of which every number of the confusion matrix is written
 MOST_TICKS = 40
 MOST_LISTED = 15  # confusions beside a matrix without numbers
+SMALLEST_MATRIX = 4.6  # inches: the title is centred above it
 MOST_BARS = 10
 LONGEST = 10  # letters of a class's name
 COLUMN, BAND, IMAGE = 3.1, 2.1, 1.27  # inches, of the examples
@@ -121,33 +123,37 @@ def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Figure:
     frequent confusions are listed beside it.
     """
     is_small = len(names) <= MOST_WRITTEN
-    size = max(4.5, 0.55 * min(len(names), MOST_WRITTEN) + 1.2)
-    longest = max(len(shorten(name)) for name in names)
-    beside = 0 if is_small else 2.0 + 0.2 * longest  # for two names of the list, and one of the axis
-    figure = Figure((size + 0.6 + beside, size), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    errors = counts.astype(np.float32)
-    np.fill_diagonal(errors, np.nan)
-    most = max(5.0, float(np.nanmax(errors)))
-    artist = axes.imshow(errors, cmap="Reds", vmin=0, vmax=most, interpolation="nearest")
-    if is_small:
-        _write_counts(axes, counts, most)
+    errors = counts - np.diag(np.diag(counts))
+    most = max(5, int(errors.max()))
     ticks = range(0, len(names), -(-len(names) // MOST_TICKS))
     shown = [shorten(names[tick]) for tick in ticks]
+    is_upright = is_small and max(map(len, shown)) <= 3
+    listed = [] if is_small else _list_confusions(errors, names)
+    # Placed by hand, in inches: matplotlib's layout measures every text several times.
+    side = max(SMALLEST_MATRIX, 0.58 * min(len(names), MOST_WRITTEN))
+    left = 0.45 + measure_width(shown, 10)
+    bottom, right = 0.6 if is_upright else left, left + side + 0.3
+    end = right + 0.03 * side + 0.45 + 0.09 * len(str(most))
+    page = end + measure_width(listed, 8) + 0.4 * bool(listed), bottom + side + 0.4
+    figure = Figure(page, dpi=DPI)
+    axes = add_axes(figure, left, bottom, side, side)
+    coloured = np.where(np.eye(len(names), dtype=bool), np.nan, errors)
+    artist = axes.imshow(coloured, cmap="Reds", vmin=0, vmax=most, interpolation="nearest")
+    if is_small:
+        _write_counts(axes, counts, most)
     axes.set(xticks=ticks, yticks=ticks, yticklabels=shown, xlabel="predicted", ylabel="label")
-    axes.set_xticklabels(shown, rotation=0 if is_small and max(map(len, shown)) <= 3 else 90)
-    total = int(counts.sum())
-    n_errors = total - int(np.trace(counts))
-    axes.set_title(
-        f"Which class is taken for which: {n_errors:,} errors in {total:,} images", fontsize=11
-    )
-    figure.colorbar(artist, label="images classified wrongly", shrink=0.8, aspect=30)
-    if not is_small:
-        _list_confusions(figure, counts, names)
+    axes.set_xticklabels(shown, rotation=0 if is_upright else 90)
+    total, n_errors = int(counts.sum()), int(errors.sum())
+    told = f"{n_errors:,} errors in {total:,} images"
+    axes.set_title(f"Which class is taken for which: {told}", fontsize=11)
+    beside = add_axes(figure, right, bottom + 0.1 * side, 0.027 * side, 0.8 * side)
+    figure.colorbar(artist, beside, label="images classified wrongly", ticks=MaxNLocator(integer=True))
+    x, y = (end + 0.2) / page[0], (bottom + side) / page[1]
+    figure.text(x, y, "\n".join(listed), va="top", fontsize=8, linespacing=1.5)
     return figure
 
 
-def _write_counts(axes: Axes, counts: NDArray[np.int64], most: float) -> None:
+def _write_counts(axes: Axes, counts: NDArray[np.int64], most: int) -> None:
     for row, column in np.argwhere(counts):
         value = int(counts[row, column])
         text = axes.text(column, row, f"{value:,}", ha="center", va="center", fontsize=8)
@@ -157,17 +163,12 @@ def _write_counts(axes: Axes, counts: NDArray[np.int64], most: float) -> None:
             text.set_color("white")
 
 
-def _list_confusions(figure: Figure, counts: NDArray[np.int64], names: Sequence[str]) -> None:
-    """Write the largest numbers beside the matrix, in a legend, which the layout keeps a place for."""
-    errors = counts - np.diag(np.diag(counts))
+def _list_confusions(errors: NDArray[np.int64], names: Sequence[str]) -> list[str]:
+    """Return lines of the largest numbers, to be written beside the matrix."""
     order = np.argsort(-errors, axis=None, kind="stable")[:MOST_LISTED]
     lines = [
         f"{shorten(names[row])} read as {shorten(names[column])}: {errors[row, column]:,}"
         for row, column in zip(*np.unravel_index(order, errors.shape), strict=True)
         if errors[row, column]
     ]
-    if lines:
-        handles = [Line2D([], [], linestyle="") for _ in lines]
-        figure.legend(
-            handles, lines, title="most often", loc="outside right upper", fontsize=8, handlelength=0
-        )
+    return ["most often:", *lines] if lines else []

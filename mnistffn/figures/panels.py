@@ -5,13 +5,15 @@ seconds for a page of thirty axes, and the axes themselves one second.
 """
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from mnistffn.figures.mosaic import DPI
@@ -102,6 +104,13 @@ def add_axes(figure: Figure, left: float, bottom: float, width: float, height: f
     """Add axes to a page, placed in inches from its lower left corner."""
     across, up = figure.get_size_inches()
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def measure_width(texts: Iterable[str], fontsize: float) -> float:
+    """Return the width in inches of the widest of some texts, 0 without any."""
+    font = FontProperties(size=fontsize)
+    sizes = [text_to_path.get_text_width_height_descent(text, font, ismath=False) for text in texts]
+    return max((width for width, _, _ in sizes), default=0.0) / 72
 
 
 def make_page(width: float, height: float) -> tuple[Figure, Axes]:
