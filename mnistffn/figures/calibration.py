@@ -7,6 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mnistffn.figures.mosaic import DPI
+from mnistffn.figures.panels import add_axes
+
 # Confidences crowd at 1: both axes are even in the logarithm of the odds, from 1 in 50 on.
 TICKS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9997, 0.9999)
 SUREST = 0.99995  # what is nearer to 1 is drawn there
@@ -34,13 +37,14 @@ def draw_calibration(
     n : int
         Images.
     """
-    figure = Figure((10.5, 5.2), dpi=150, layout="constrained")
-    grid = figure.add_gridspec(2, 2, height_ratios=(4, 1))
-    diagram = figure.add_subplot(grid[0, 0])
-    histogram = figure.add_subplot(grid[1, 0], sharex=diagram)
+    figure = Figure((10.5, 5.2), dpi=DPI)
+    diagram = add_axes(figure, 0.75, 1.48, 4.45, 3.47)
+    histogram = add_axes(figure, 0.75, 0.5, 4.45, 0.87)
+    risk = add_axes(figure, 5.9, 0.5, 4.45, 4.45)
     draw_reliability(diagram, bins)
+    histogram.sharex(diagram)
     _draw_confidences(histogram, confidences)
-    _draw_risk(figure.add_subplot(grid[:, 1]), curve, threshold, n)
+    _draw_risk(risk, curve, threshold, n)
     return figure
 
 
@@ -81,11 +85,14 @@ def _list_ticks(start: float) -> tuple[list[float], list[str]]:
 
 def _draw_confidences(axes: Axes, confidences: NDArray[np.float64]) -> None:
     start, end = axes.get_xlim()
-    axes.hist(np.clip(_stretch(confidences), start, end), bins=np.linspace(start, end, 41).tolist())
+    counts, edges = np.histogram(_stretch(confidences).clip(start, end), np.linspace(start, end, 41))
+    axes.stairs(counts, edges, fill=True)
     # Nearly all are at 1: the others would not be seen beside them.
     axes.set(xlabel="confidence: the probability of the prediction", ylabel="images", yscale="log")
-    axes.set_ylim(bottom=0.5)
+    axes.set_ylim(0.5, 1.5 * counts.max())
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.tick_params(labelsize=7)
+    axes.tick_params(which="minor", labelleft=False)
     axes.grid(alpha=0.3)
 
 

@@ -5,16 +5,22 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
+from mnistffn.figures.mosaic import DPI
+from mnistffn.figures.panels import Frame, add_axes, draw_gray, make_page, measure_width
 
 MOST_WRITTEN = 20  # classes of which every number of the confusion matrix is written
 MOST_TICKS = 40
 MOST_LISTED = 15  # confusions beside a matrix without numbers
+SMALLEST_MATRIX = 4.6  # inches: the title is centred above it
 MOST_BARS = 10
 LONGEST = 10  # letters of a class's name
 COLUMN, BAND, IMAGE = 3.1, 2.1, 1.27  # inches, of the examples
 NARROWEST = 5.5  # what the headings take
+TICK, LINE = 2 / 72, 0.8  # inches, and points
 RIGHT, WRONG, OTHER = "tab:green", "tab:red", "0.7"
 EXPLANATIONS = {
     "sure and right": "the prediction has the highest probability, class by class",
@@ -48,45 +54,51 @@ def draw_examples(
     """
     n_columns = max(1, *(len(rows) for rows in kinds.values()))
     width, height = max(COLUMN * n_columns + 0.3, NARROWEST), BAND * len(kinds)
-    # Placed by hand: matplotlib's layout takes two seconds for so many axes.
-    figure = Figure((width, height), dpi=150)
+    figure, page = make_page(width, height)
     letters = 0.06 * max(len(shorten(name)) for name in names)
     for place, (kind, rows) in enumerate(kinds.items()):
-        bottom = height - BAND * (place + 1)
+        top = height - BAND * place - 0.06
         note = EXPLANATIONS[kind] if len(rows) else "there are none"
-        top = (bottom + BAND - 0.06) / height
-        figure.text(0.1 / width, top, f"{kind.capitalize()}: {note}", va="top", fontsize=10)
+        page.text(0.1, top, f"{kind.capitalize()}: {note}", va="top", fontsize=10)
+        bottom = height - BAND * (place + 1) + 0.25
         for column, row in enumerate(rows):
-            left = 0.1 + COLUMN * column
-            picture = _add_axes(figure, left, bottom + 0.25, IMAGE)
-            picture.imshow(images[row], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            picture.set_axis_off()
-            picture.set_title(f"image {index[row]}\nlabel {shorten(str(label[row]))}", fontsize=8)
+            left, own = 0.1 + COLUMN * column, str(label[row])
+            frame = Frame(figure, page, left, bottom, IMAGE, IMAGE)
+            draw_gray(frame, images[row])
+            _write_title(frame, f"image {index[row]}\nlabel {shorten(own)}")
             left += IMAGE + 0.15 + letters
-            bars = _add_axes(figure, left, bottom + 0.25, COLUMN - IMAGE - 0.4 - letters)
-            _draw_bars(bars, probabilities[row], names, str(label[row]))
+            frame = Frame(figure, page, left, bottom, COLUMN - IMAGE - 0.4 - letters, IMAGE)
+            _draw_bars(frame, probabilities[row], names, names.index(own))
     return figure
 
 
-def _add_axes(figure: Figure, left: float, bottom: float, width: float) -> Axes:
-    """Add axes that are as high as an image; all in inches."""
-    page_width, page_height = figure.get_size_inches()
-    place = left / page_width, bottom / page_height, width / page_width, IMAGE / page_height
-    return figure.add_axes(place)
+def _write_title(frame: Frame, text: str) -> None:
+    middle, bottom = frame.left + frame.width / 2, frame.bottom + frame.height + 0.08
+    frame.page.text(middle, bottom, text, ha="center", va="baseline", fontsize=8)
 
 
 def _draw_bars(
-    axes: Axes, probabilities: NDArray[np.float64], names: Sequence[str], label: str
+    frame: Frame, probabilities: NDArray[np.float64], names: Sequence[str], own: int
 ) -> None:
-    best, own = int(probabilities.argmax()), names.index(label)
+    """Draw bars and what axes have, as lines and texts of the page: sixteen axes take half a second."""
+    best = int(probabilities.argmax())
     shown = _choose_bars(probabilities, own)
     colors = [RIGHT if place == own else WRONG if place == best else OTHER for place in shown]
-    axes.barh(range(len(shown)), probabilities[shown], color=colors)
-    axes.set(xlim=(0, 1), yticks=range(len(shown)), xticks=(0, 0.5, 1))
-    axes.set_yticklabels([shorten(names[place]) for place in shown])
-    axes.invert_yaxis()
-    axes.tick_params(labelsize=6, length=2)
-    axes.set_title(f"read as {shorten(names[best])}\n({probabilities[best]:.3f})", fontsize=8)
+    page, left, bottom = frame.page, frame.left, frame.bottom
+    step = frame.height / (len(shown) + 0.8)
+    y = bottom + frame.height - step * (np.arange(len(shown)) + 0.9)
+    page.hlines(y, left, left + frame.width * probabilities[shown], colors, linewidth=0.8 * 72 * step)
+    corner = left, bottom
+    page.add_patch(Rectangle(corner, frame.width, frame.height, fill=False, linewidth=LINE))
+    page.hlines(y, left - TICK, left, "black", linewidth=LINE)
+    for place, name_y in zip(shown, y, strict=True):
+        name = shorten(names[place])
+        page.text(left - 0.07, name_y, name, ha="right", va="center_baseline", fontsize=6)
+    x = left + frame.width * np.array([0, 0.5, 1])
+    page.vlines(x, bottom - TICK, bottom, "black", linewidth=LINE)
+    for tick_x, tick in zip(x, ("0.0", "0.5", "1.0"), strict=True):
+        page.text(tick_x, bottom - 0.07, tick, ha="center", va="top", fontsize=6)
+    _write_title(frame, f"read as {shorten(names[best])}\n({probabilities[best]:.3f})")
 
 
 def _choose_bars(probabilities: NDArray[np.float64], own: int) -> list[int]:
@@ -111,33 +123,37 @@ def draw_confusion(counts: NDArray[np.int64], names: Sequence[str]) -> Figure:
     frequent confusions are listed beside it.
     """
     is_small = len(names) <= MOST_WRITTEN
-    size = max(4.5, 0.55 * min(len(names), MOST_WRITTEN) + 1.2)
-    longest = max(len(shorten(name)) for name in names)
-    beside = 0 if is_small else 2.0 + 0.2 * longest  # for two names of the list, and one of the axis
-    figure = Figure((size + 0.6 + beside, size), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    errors = counts.astype(np.float32)
-    np.fill_diagonal(errors, np.nan)
-    most = max(5.0, float(np.nanmax(errors)))
-    artist = axes.imshow(errors, cmap="Reds", vmin=0, vmax=most, interpolation="nearest")
-    if is_small:
-        _write_counts(axes, counts, most)
+    errors = counts - np.diag(np.diag(counts))
+    most = max(5, int(errors.max()))
     ticks = range(0, len(names), -(-len(names) // MOST_TICKS))
     shown = [shorten(names[tick]) for tick in ticks]
+    is_upright = is_small and max(map(len, shown)) <= 3
+    listed = [] if is_small else _list_confusions(errors, names)
+    # Placed by hand, in inches: matplotlib's layout measures every text several times.
+    side = max(SMALLEST_MATRIX, 0.58 * min(len(names), MOST_WRITTEN))
+    left = 0.45 + measure_width(shown, 10)
+    bottom, right = 0.6 if is_upright else left, left + side + 0.3
+    end = right + 0.03 * side + 0.45 + 0.09 * len(str(most))
+    page = end + measure_width(listed, 8) + 0.4 * bool(listed), bottom + side + 0.4
+    figure = Figure(page, dpi=DPI)
+    axes = add_axes(figure, left, bottom, side, side)
+    coloured = np.where(np.eye(len(names), dtype=bool), np.nan, errors)
+    artist = axes.imshow(coloured, cmap="Reds", vmin=0, vmax=most, interpolation="nearest")
+    if is_small:
+        _write_counts(axes, counts, most)
     axes.set(xticks=ticks, yticks=ticks, yticklabels=shown, xlabel="predicted", ylabel="label")
-    axes.set_xticklabels(shown, rotation=0 if is_small and max(map(len, shown)) <= 3 else 90)
-    total = int(counts.sum())
-    n_errors = total - int(np.trace(counts))
-    axes.set_title(
-        f"Which class is taken for which: {n_errors:,} errors in {total:,} images", fontsize=11
-    )
-    figure.colorbar(artist, label="images classified wrongly", shrink=0.8, aspect=30)
-    if not is_small:
-        _list_confusions(figure, counts, names)
+    axes.set_xticklabels(shown, rotation=0 if is_upright else 90)
+    total, n_errors = int(counts.sum()), int(errors.sum())
+    told = f"{n_errors:,} errors in {total:,} images"
+    axes.set_title(f"Which class is taken for which: {told}", fontsize=11)
+    beside = add_axes(figure, right, bottom + 0.1 * side, 0.027 * side, 0.8 * side)
+    figure.colorbar(artist, beside, label="images classified wrongly", ticks=MaxNLocator(integer=True))
+    x, y = (end + 0.2) / page[0], (bottom + side) / page[1]
+    figure.text(x, y, "\n".join(listed), va="top", fontsize=8, linespacing=1.5)
     return figure
 
 
-def _write_counts(axes: Axes, counts: NDArray[np.int64], most: float) -> None:
+def _write_counts(axes: Axes, counts: NDArray[np.int64], most: int) -> None:
     for row, column in np.argwhere(counts):
         value = int(counts[row, column])
         text = axes.text(column, row, f"{value:,}", ha="center", va="center", fontsize=8)
@@ -147,17 +163,12 @@ def _write_counts(axes: Axes, counts: NDArray[np.int64], most: float) -> None:
             text.set_color("white")
 
 
-def _list_confusions(figure: Figure, counts: NDArray[np.int64], names: Sequence[str]) -> None:
-    """Write the largest numbers beside the matrix, in a legend, which the layout keeps a place for."""
-    errors = counts - np.diag(np.diag(counts))
+def _list_confusions(errors: NDArray[np.int64], names: Sequence[str]) -> list[str]:
+    """Return lines of the largest numbers, to be written beside the matrix."""
     order = np.argsort(-errors, axis=None, kind="stable")[:MOST_LISTED]
     lines = [
         f"{shorten(names[row])} read as {shorten(names[column])}: {errors[row, column]:,}"
         for row, column in zip(*np.unravel_index(order, errors.shape), strict=True)
         if errors[row, column]
     ]
-    if lines:
-        handles = [Line2D([], [], linestyle="") for _ in lines]
-        figure.legend(
-            handles, lines, title="most often", loc="outside right upper", fontsize=8, handlelength=0
-        )
+    return ["most often:", *lines] if lines else []

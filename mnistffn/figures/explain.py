@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mnistffn.figures.fields import find_bound
-from mnistffn.figures.panels import Frame, Group, Panel, draw_panels
+from mnistffn.figures.panels import Frame, Group, Panel, draw_gray, draw_panels
 
 PREDICTION, RIVAL, OTHER = "tab:red", "tab:blue", "0.7"
 LONGEST_NAME, LONGEST_LIST = 10, 14
@@ -72,7 +72,7 @@ def _show_pixels(arrays: Arrays, content: Content) -> list[Panel]:
     if content["file"] is not None:
         about = "what the network saw\nof the picture"
     panels = [
-        Panel(partial(_draw_gray, image=image), about),
+        Panel(partial(draw_gray, image=image), about),
         Panel(
             partial(_draw_bars, values=content["probabilities"], content=content, top=1.0),
             f"probability of each class\n(red: read, blue: {second})",
@@ -98,7 +98,7 @@ def _show_change(arrays: Arrays, content: Content) -> list[Panel]:
     draw = partial(_draw_field, field=difference, bound=bound, image=image)
     return [
         Panel(
-            partial(_draw_gray, image=arrays["changed"]),
+            partial(draw_gray, image=arrays["changed"]),
             f"changed:\nread as {shorten(change['read_as'])}",
         ),
         Panel(draw, "what was changed", f"lighter or darker by {bound:.2g}"),
@@ -114,7 +114,7 @@ def _show_units(arrays: Arrays, step: Content, place: str) -> list[Panel]:
         prefers = " ".join(shorten(label) for label in unit["prefers"]) or "no class"
         prefers = textwrap.shorten(prefers, LONGEST_LIST, placeholder=" …")
         title = f"unit {unit['unit']}: {unit['contribution']:+.2f}{share}"
-        draw = partial(_draw_gray, image=pattern)
+        draw = partial(draw_gray, image=pattern)
         lines = f"{title}\nprefers {prefers}"
         color = PREDICTION if unit["contribution"] > 0 else RIVAL
         panels.append(Panel(draw, lines, f"activation {unit['activation']:.2f}", color=color))
@@ -146,7 +146,7 @@ def _show_patterns(arrays: Arrays, content: Content) -> list[Panel]:
     name = shorten(shown)
     return [
         Panel(draw, "agreement with the\npattern of each class", width=1.35),
-        Panel(partial(_draw_gray, image=arrays["class_patterns"][label]), f"pattern of {name}"),
+        Panel(partial(draw_gray, image=arrays["class_patterns"][label]), f"pattern of {name}"),
         Panel(departure, f"image less pattern\nof {name}", "red: too much, blue: missing"),
     ]
 
@@ -158,17 +158,10 @@ def _show_nearest(arrays: Arrays, content: Content) -> list[Panel]:
         where = {"pixels": "in pixels", "hidden": "in the last hidden layer"}[place]
         for role in ("prediction", "rival"):
             found = pair[role]
-            draw = partial(_draw_gray, image=arrays[f"nearest_{place}_{role}"])
+            draw = partial(draw_gray, image=arrays[f"nearest_{place}_{role}"])
             title = f"nearest {shorten(content[role])}\n{where}"
             panels.append(Panel(draw, title, f"image {found['index']}, {found['distance']:.3g} away"))
     return panels
-
-
-def _draw_gray(frame: Frame, image: NDArray[Any]) -> None:
-    extent = frame.fit(image.shape)
-    frame.page.imshow(
-        image, "gray", aspect="auto", extent=extent, vmin=0, vmax=1, interpolation=NEAREST
-    )
 
 
 def _draw_field(frame: Frame, field: NDArray[Any], bound: float, image: NDArray[Any] | None) -> None:

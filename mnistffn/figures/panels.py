@@ -5,11 +5,16 @@ seconds for a page of thirty axes, and the axes themselves one second.
 """
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+from numpy.typing import NDArray
 
 from mnistffn.figures.mosaic import DPI
 
@@ -48,9 +53,8 @@ class Frame:
 
     def make_axes(self, inset: float = 0.0) -> Axes:
         """Return axes of their own, with so many inches on the left for what they are labelled with."""
-        width, height = self.figure.get_size_inches()
-        left, across = (self.left + inset) / width, (self.width - inset) / width
-        return self.figure.add_axes((left, self.bottom / height, across, self.height / height))
+        place = self.left + inset, self.bottom, self.width - inset, self.height
+        return add_axes(self.figure, *place)
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,42 @@ class Group:
         return sum(panel.inches for panel in self.panels) + GAP * (len(self.panels) - 1)
 
 
+def add_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Add axes to a page, placed in inches from its lower left corner."""
+    across, up = figure.get_size_inches()
+    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def measure_width(texts: Iterable[str], fontsize: float) -> float:
+    """Return the width in inches of the widest of some texts, 0 without any."""
+    font = FontProperties(size=fontsize)
+    sizes = [text_to_path.get_text_width_height_descent(text, font, ismath=False) for text in texts]
+    return max((width for width, _, _ in sizes), default=0.0) / 72
+
+
+def make_page(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure, and axes of the whole page, in inches from its lower left corner."""
+    figure = Figure((width, height), dpi=DPI)
+    page = add_axes(figure, EDGE, EDGE, width - 2 * EDGE, height - 2 * EDGE)
+    page.set(xlim=(EDGE, width - EDGE), ylim=(EDGE, height - EDGE))
+    page.set_autoscale_on(False)
+    page.set_axis_off()
+    return figure, page
+
+
+def draw_gray(frame: Frame, image: NDArray[Any]) -> None:
+    """Draw an image of [0, 1], or of bytes, with white ink."""
+    frame.page.imshow(
+        image,
+        "gray",
+        aspect="auto",
+        extent=frame.fit(image.shape),
+        vmin=0,
+        vmax=255 if image.dtype == np.uint8 else 1,
+        interpolation="nearest",
+    )
+
+
 def draw_panels(title: str, text: str, rows: Sequence[Sequence[Group]]) -> Figure:
     """Draw a page.
 
@@ -110,12 +150,7 @@ def draw_panels(title: str, text: str, rows: Sequence[Sequence[Group]]) -> Figur
     heights = [_count_lines(row) * HEADING + TITLES + SIDE + CAPTION + 0.25 for row in rows]
     top = MARGIN + 0.36 + 0.19 * len(lines) + 0.2
     height = top + sum(heights) + 0.2
-    figure = Figure((PAGE_WIDTH, height), dpi=DPI)
-    x, y = EDGE / PAGE_WIDTH, EDGE / height
-    page = figure.add_axes((x, y, 1 - 2 * x, 1 - 2 * y))
-    page.set(xlim=(EDGE, PAGE_WIDTH - EDGE), ylim=(EDGE, height - EDGE))
-    page.set_autoscale_on(False)
-    page.set_axis_off()
+    figure, page = make_page(PAGE_WIDTH, height)
     left = MARGIN / PAGE_WIDTH
     figure.text(left, 1 - MARGIN / height, title, va="top", fontsize=15, fontweight="bold")
     below = 1 - (MARGIN + 0.36) / height

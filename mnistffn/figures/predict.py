@@ -1,7 +1,6 @@
 """Pictures of one's own, what the network saw of each, and what it read."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mnistffn.figures.mosaic import DPI
+from mnistffn.figures.panels import add_axes
 
 SIDE, WIDTH, GAP, MARGIN = 1.9, 8.6, 0.7, 0.35  # inches
 READ, OTHER, BOX = "tab:red", "0.7", "tab:red"
@@ -37,16 +37,12 @@ def draw_predictions(
     height = len(pages) * (SIDE + GAP) + MARGIN
     figure = Figure((WIDTH, height), dpi=DPI)
     for row, (page, image, reading) in enumerate(zip(pages, images, readings, strict=True)):
-        place = partial(_place, figure, height - (row + 1) * (SIDE + GAP))
-        _draw_page(place(MARGIN, SIDE), *page, reading)
-        _draw_image(place(MARGIN + SIDE + 0.35, SIDE), image)
-        _draw_bars(place(MARGIN + 2 * SIDE + 1.0, WIDTH - 2 * SIDE - 1.3 - MARGIN), reading, classes)
+        bottom = height - (row + 1) * (SIDE + GAP)
+        _draw_page(add_axes(figure, MARGIN, bottom, SIDE, SIDE), *page, reading)
+        _draw_image(add_axes(figure, MARGIN + SIDE + 0.35, bottom, SIDE, SIDE), image)
+        left, width = MARGIN + 2 * SIDE + 1.0, WIDTH - 2 * SIDE - 1.3 - MARGIN
+        _draw_bars(add_axes(figure, left, bottom, width, SIDE), reading, classes)
     return figure
-
-
-def _place(figure: Figure, bottom: float, left: float, width: float) -> Axes:
-    across, up = figure.get_size_inches()
-    return figure.add_axes((left / across, bottom / up, width / across, SIDE / up))
 
 
 def _draw_page(

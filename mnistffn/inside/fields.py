@@ -193,7 +193,7 @@ def _spell_command(layer: int, options: FieldsOptions) -> str:
 def summarise(result: FieldsResult) -> list[dict[str, Any]]:
     """Return what is known of every unit as plain values."""
     return [
-        asdict(statistics)
+        vars(statistics)
         | {"r2": {kind: finite_or_none(values[row]) for kind, values in result.r2.items()}}
         for row, statistics in enumerate(result.statistics)
     ]

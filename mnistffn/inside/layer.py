@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mnistffn.inside.units import check_layer, describe_layer, name_units
@@ -41,7 +42,7 @@ class OpenLayer:
     run_data: RunData
     network: FeedForwardNetwork
 
-    @property
+    @cached_property
     def names(self) -> list[list[str]]:
         """How pictures and users call the units of every layer, the first one first."""
         return name_units(self.widths, self.classes)

@@ -229,14 +229,16 @@ def measure_ablations(
     activations = layers[layer - 1].activate(below[layer - 1])
     above, upper = layers[layer:], [*below, logits][layer]
     log_probabilities = logits.double().log_softmax(dim=1)
+    probabilities = log_probabilities.exp()
     for done, unit in enumerate(units):
         if progress is not None:
             progress.step(done, len(units), "silencing one unit after the other")
         rows = activations[:, unit].nonzero().flatten()
-        changed = _silence(unit, activations[rows, unit], upper[rows], above)
+        kept = upper.index_select(0, rows)  # in a fifth of the time of upper[rows]
+        changed = _silence(unit, activations[rows, unit], kept, above)
         still_right = (changed.argmax(dim=1) == images.targets[rows]).int()
-        before, after = log_probabilities[rows], changed.double().log_softmax(dim=1)
-        divergence = (before.exp() * (before - after)).sum()
+        change = log_probabilities[rows] - changed.double().log_softmax(dim=1)
+        divergence = (probabilities[rows] * change).sum()
         found.append(Ablation.of(right[rows] - still_right, n, float(divergence) / n))
     return found
 

@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
-from scipy.special import log_softmax
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, logsumexp, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV, calibration_curve
 from sklearn.frozen import FrozenEstimator
 
 from mnistffn.evaluation.calibration import (
+    TEMPERATURES,
     Scored,
     fit_temperature,
     measure_reliability,
@@ -72,6 +74,31 @@ def test_true_probabilities_have_a_small_error_and_sure_ones_the_difference() ->
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
 def test_a_known_temperature_is_found_again(temperature: float) -> None:
     assert fit_temperature(draw(20_000, temperature)) == pytest.approx(temperature, rel=0.03)
+
+
+@pytest.mark.parametrize(("n", "temperature", "n_classes"), [(5000, 0.1, 10), (40, 1, 2), (500, 9, 62)])
+def test_the_temperature_is_where_scipy_finds_the_least_loss(
+    n: int, temperature: float, n_classes: int
+) -> None:
+    scored = draw(n, temperature, n_classes)
+
+    def loss(log_temperature: float) -> float:
+        scaled = scored.logits / np.exp(log_temperature)
+        return np.mean(logsumexp(scaled, axis=1) - scaled[np.arange(n), scored.targets])
+
+    found = minimize_scalar(
+        loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-9}
+    )
+    assert fit_temperature(scored) == pytest.approx(np.exp(found.x), rel=1e-6)
+    scaled = scored.logits / 1.7
+    np.testing.assert_allclose(scale(scored.logits, 1.7), softmax(scaled, axis=1), rtol=1e-12)
+
+
+def test_where_the_loss_has_no_least_value_the_temperature_is_at_a_bound() -> None:
+    logits = draw(100).logits
+    always_right, always_wrong = logits.argmax(axis=1), logits.argmin(axis=1)
+    for targets, bound in zip((always_right, always_wrong), TEMPERATURES, strict=True):
+        assert fit_temperature(Scored(logits, targets)) == pytest.approx(bound, rel=1e-6)
 
 
 class Given(ClassifierMixin, BaseEstimator):

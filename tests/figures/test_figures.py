@@ -9,6 +9,7 @@ import pytest
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.text import Text
@@ -354,6 +355,9 @@ FIGURES = {
     "confusion": confusion,
     "confusion of 2": lambda: confusion(2),
     "confusion of 26": lambda: confusion(26),
+    "confusion of 10 with wide names": lambda: confusion(10, "WWWWWWWW"),
+    "confusion of 62 with wide names": lambda: confusion(62, "WWWWWWWWWWWW"),
+    "confusion of 200": lambda: confusion(200),
     "confusion of 12 with long names": lambda: confusion(12, "a long name "),
     "confusion of 62 with long names": lambda: confusion(62, "a long name "),
     "calibration": calibration,
@@ -421,7 +425,8 @@ def test_300_classes_take_neither_long_nor_much() -> None:
     axes = confusion(300).axes[0]
     assert len(axes.images) == 1
     assert not axes.texts
-    assert all(len(panel.patches) <= 10 for panel in examples(n_classes=300).axes)
+    [page] = examples(n_classes=300).axes
+    assert [len(bars) for bars in find_bars(page)] == [10] * 12
 
 
 def test_the_bars_of_many_classes_are_the_most_probable_and_the_label() -> None:
@@ -431,10 +436,31 @@ def test_the_bars_of_many_classes_are_the_most_probable_and_the_label() -> None:
     figure = draw_examples(
         image, np.array([7]), np.array([3]), probabilities, names, {"sure and wrong": np.array([0])}
     )
-    bars = figure.axes[1]
-    shown = [label.get_text() for label in bars.get_yticklabels()]
-    assert shown == [*names[:30:-1], "3"]
-    assert [bar.get_width() for bar in bars.patches] == [*probabilities[0, :30:-1], 4 / 820]
+    [page] = figure.axes
+    [bars], [frame] = find_bars(page), page.patches
+    beside = [text for text in page.texts if text.get_ha() == "right"]
+    assert [text.get_text() for text in beside] == [*names[:30:-1], "3"]
+    assert [text.get_position()[1] for text in beside] == bars[:, 0, 1].tolist()
+    assert (bars[:, 0, 0] == frame.get_x()).all()
+    widths = np.append(probabilities[0, :30:-1], 4 / 820)
+    np.testing.assert_allclose(np.ptp(bars[..., 0], axis=1) / frame.get_width(), widths)
+
+
+def find_bars(page: Axes) -> list[np.ndarray]:
+    """Return the ends of the bars beside every example, shape (bars, 2, 2): thick lines."""
+    lines = [lines for lines in page.collections if lines.get_linewidth()[0] > 2]
+    return [np.array(some.get_segments()) for some in lines]
+
+
+def test_the_bars_of_the_label_are_green_and_those_of_another_prediction_red() -> None:
+    shown = np.zeros((2, 8, 8), np.uint8), np.arange(2), np.array([0, 0])
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.3, 0.1, 0.6]])
+    [page] = draw_examples(
+        *shown, probabilities, ["0", "1", "2"], {"sure and right": np.arange(2)}
+    ).axes
+    colors = [lines.get_colors() for lines in page.collections if lines.get_linewidth()[0] > 2]
+    green, red, grey = map(to_rgba, ("tab:green", "tab:red", "0.7"))
+    np.testing.assert_array_equal(colors, [[green, grey, grey], [green, grey, red]])
 
 
 def test_all_images_have_white_ink() -> None:
