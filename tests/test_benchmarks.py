@@ -11,6 +11,7 @@ from helpers import SLOW
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 takes_long = pytest.mark.skipif(not SLOW, reason="takes a minute: SLOW=1 runs it")
 OPTIONS = {
+    "record": ["--seeds", "0", "1", "--epochs", "2"],
     "recipes": ["--rows", "fast", "--seeds", "0"],
     "inside": ["--seeds", "0", "--hidden", "24,12", "--epochs", "20", "--repeats", "0"],
     "explain": ["--hidden", "24,12", "--images", "60"],
@@ -51,6 +52,16 @@ def test_the_recipes_are_measured_and_the_table_is_written_between_its_marks(mea
     assert [row.split("|")[1].strip() for row in table[3:-1]] == [
         "`--hidden 360,187 --recipe document`", "`--hidden 360,187 --recipe fast`",
     ]  # fmt: skip
+
+
+@takes_long
+def test_the_record_is_measured_over_splits(measured) -> None:
+    readme, results = measured("record")
+    found = {(row["contestant"], row["seed"]): row["accuracy"] for row in results["rows"]}
+    assert list(found) == [("best", 0), ("record", 0), ("best", 1), ("record", 1)]
+    assert len(set(found.values())) > 1
+    assert min(found.values()) > 0.8
+    assert readme.count(" of 360 | ") == 2
 
 
 @takes_long

@@ -1,5 +1,8 @@
 """What ``--show-recipe`` prints."""
 
+import shutil
+from math import ceil
+
 import typer
 
 from mnistffn.training.parameters import RECIPE_PARAMETERS
@@ -7,21 +10,30 @@ from mnistffn.training.recipes import RECIPES, get_recipe
 
 
 def print_recipes(name: str | None, *, as_json: bool) -> None:
-    """Print what one recipe sets, or all of them, a column each."""
+    """Print what one recipe sets, or all, a column each; in blocks where the terminal is narrow."""
     columns = RECIPES if name is None else {name: get_recipe(name)}
     if as_json:
         from mnistffn.run.files import to_json
 
         typer.echo(to_json({"command": "train --show-recipe", "recipes": columns}), nl=False)
         return
-    rows = [["", *columns]]
-    for parameter in (row.name for row in RECIPE_PARAMETERS):
-        values = (_spell(parameter, recipe.get(parameter)) for recipe in columns.values())
-        rows.append([parameter, *values])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for first, *others in rows:
-        cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
-        typer.echo("  ".join([f"{first:<{widths[0]}}", *cells]))
+    names = ["", *(row.name for row in RECIPE_PARAMETERS)]
+    table = [
+        _align([title, *(_spell(parameter, recipe.get(parameter)) for parameter in names[1:])], ">")
+        for title, recipe in columns.items()
+    ]
+    first = _align(names, "<")
+    widest = max(len(column[0]) for column in table)
+    n_fitting = max(1, (shutil.get_terminal_size().columns - len(first[0])) // widest)
+    n = ceil(len(table) / ceil(len(table) / n_fitting))  # so that all blocks are as wide
+    blocks = [table[start : start + n] for start in range(0, len(table), n)]
+    lines = ["\n".join(map("".join, zip(first, *block, strict=True))) for block in blocks]
+    typer.echo("\n\n".join(lines))
+
+
+def _align(cells: list[str], side: str) -> list[str]:
+    width = max(map(len, cells))
+    return [f"{'' if side == '<' else '  '}{cell:{side}{width}}" for cell in cells]
 
 
 def _spell(parameter: str, value: object) -> str:

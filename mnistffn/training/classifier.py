@@ -234,7 +234,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Parameters
         ----------
         recipe : str, default="default"
-            One of :data:`~mnistffn.training.recipes.RECIPES`. Only ``best`` sets ``hidden``.
+            One of :data:`~mnistffn.training.recipes.RECIPES`. Only ``best``
+            and ``record`` set ``hidden``.
         **parameters
             Parameters of the classifier that differ from the recipe's. A ``patience`` without a
             ``schedule`` brings the schedule ``plateau``, for one-cycle is at its best at its end.

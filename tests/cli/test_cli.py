@@ -537,7 +537,10 @@ def wait_until_alone(group: int) -> bool:
     return False
 
 
-def test_show_recipe_prints_what_each_sets_and_does_nothing_else(tmp_path: Path) -> None:
+def test_show_recipe_prints_what_each_sets_and_does_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     result = invoke("train", "--show-recipe", "-r", tmp_path / "run")
     assert result.exit_code == 0
     header, *rows = result.stdout.splitlines()
@@ -546,6 +549,11 @@ def test_show_recipe_prints_what_each_sets_and_does_nothing_else(tmp_path: Path)
     assert shown["dropout"][1] == "0.5782"
     assert shown["max_epochs"] == [str(recipe["max_epochs"]) for recipe in RECIPES.values()]
     assert not (tmp_path / "run").exists()
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = invoke("train", "--show-recipe").stdout
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert narrow.split("\n\n")[1].split()[:3] == list(RECIPES)[3:]
+    assert narrow.count("max_epochs") == 2
     one = invoke("train", "--recipe", "robust", "--show-recipe").stdout.splitlines()
     assert one[0].split() == ["robust"]
     as_json = json.loads(invoke("train", "--show-recipe", "--json").stdout)["recipes"]
