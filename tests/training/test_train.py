@@ -51,6 +51,20 @@ def test_a_run_writes_the_model_and_its_history(run: RunDirectory, recorder) -> 
     assert (options["seed"], options["threads"], options["device"]) == (0, 1, "cpu")
 
 
+@pytest.mark.parametrize("has_it", [True, False])
+def test_a_long_training_tells_of_bfloat16_where_it_is(
+    run: RunDirectory, recorder, monkeypatch: pytest.MonkeyPatch, has_it: bool
+) -> None:
+    monkeypatch.setattr("mnistffn.training.train.has_bfloat16", lambda device: has_it)
+    long = TrainOptions(parameters={"hidden": (8,), "max_epochs": 2}, n_threads=1)
+    for longest in (1e4, 1e9):  # 592 weights, 1,617 images
+        monkeypatch.setattr("mnistffn.training.train.LONG", longest)
+        recorder.notes.clear()
+        run_train(run, DataOptions(), long, recorder)
+        told = [note for note in recorder.notes if note.endswith("--precision bf16")]
+        assert len(told) == (has_it and longest == 1e4)
+
+
 def test_equal_seeds_and_threads_write_bit_equal_weights(tmp_path: Path) -> None:
     states = []
     for name in ("a", "b"):
