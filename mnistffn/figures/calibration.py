@@ -8,11 +8,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mnistffn.figures.mosaic import DPI
-from mnistffn.figures.panels import add_axes
+from mnistffn.figures.panels import add_axes, measure_width
 
 # Confidences crowd at 1: both axes are even in the logarithm of the odds, from 1 in 50 on.
 TICKS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.997, 0.999, 0.9997, 0.9999)
 SUREST = 0.99995  # what is nearer to 1 is drawn there
+SIDE = 4.45  # inches of the diagram
+GAP = 0.05  # between the labels of two ticks
+FONT = 7  # points
 MARKERS = "osD^v<>pPX"
 
 
@@ -38,8 +41,8 @@ def draw_calibration(
         Images.
     """
     figure = Figure((10.5, 5.2), dpi=DPI)
-    diagram = add_axes(figure, 0.75, 1.48, 4.45, 3.47)
-    histogram = add_axes(figure, 0.75, 0.5, 4.45, 0.87)
+    diagram = add_axes(figure, 0.75, 1.48, SIDE, 3.47)
+    histogram = add_axes(figure, 0.75, 0.5, SIDE, 0.87)
     risk = add_axes(figure, 5.9, 0.5, 4.45, 4.45)
     draw_reliability(diagram, bins)
     histogram.sharex(diagram)
@@ -71,8 +74,8 @@ def draw_reliability(axes: Axes, bins: Mapping[str, Mapping[str, NDArray[np.floa
     axes.set(xlim=(start, end), ylim=(start, end), ylabel="accuracy, with 95% interval")
     axes.set_title("Reliability: are images right as often as they are sure?", fontsize=10)
     axes.yaxis.set_ticks(*_list_ticks(start))
-    axes.xaxis.set_ticks(*_list_ticks(start))
-    axes.tick_params(labelsize=7)
+    axes.xaxis.set_ticks(*_thin(*_list_ticks(start), SIDE / (end - start)))
+    axes.tick_params(labelsize=FONT)
     axes.tick_params(axis="x", labelbottom=False)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper left")
@@ -83,6 +86,16 @@ def _list_ticks(start: float) -> tuple[list[float], list[str]]:
     return [*_stretch(shown).tolist(), float(_stretch(1.0))], [*(f"{tick:g}" for tick in shown), "1"]
 
 
+def _thin(places: list[float], labels: list[str], inches: float) -> tuple[list[float], list[str]]:
+    """Return the ticks, from the last one on, whose labels keep clear of each other side by side."""
+    kept = [len(places) - 1]
+    for place in reversed(range(len(places) - 1)):
+        needed = GAP + sum(measure_width([labels[which]], FONT) for which in (place, kept[0])) / 2
+        if (places[kept[0]] - places[place]) * inches > needed:
+            kept.insert(0, place)
+    return [places[place] for place in kept], [labels[place] for place in kept]
+
+
 def _draw_confidences(axes: Axes, confidences: NDArray[np.float64]) -> None:
     start, end = axes.get_xlim()
     counts, edges = np.histogram(_stretch(confidences).clip(start, end), np.linspace(start, end, 41))
@@ -91,7 +104,7 @@ def _draw_confidences(axes: Axes, confidences: NDArray[np.float64]) -> None:
     axes.set(xlabel="confidence: the probability of the prediction", ylabel="images", yscale="log")
     axes.set_ylim(0.5, 1.5 * counts.max())
     axes.yaxis.set_major_formatter("{x:,g}")
-    axes.tick_params(labelsize=7)
+    axes.tick_params(labelsize=FONT)
     axes.tick_params(which="minor", labelleft=False)
     axes.grid(alpha=0.3)
 

@@ -176,8 +176,10 @@ def confusion(n: int = 10, name: str = "") -> Figure:
     return draw_confusion(counts, [f"{name}{label}" for label in range(n)])
 
 
-def calibration(n: int = 6000, *, is_scaled: bool = True, x: float = 0.93) -> Figure:
-    confidences = 1 - 0.5 * generator.random(n) ** 8
+def calibration(
+    n: int = 6000, *, is_scaled: bool = True, x: float = 0.93, doubt: float = 0.5
+) -> Figure:
+    confidences = 1 - doubt * generator.random(n) ** 8
     points = np.sort(confidences)[:: max(1, n // 15)]
     accuracy = np.clip(points + generator.normal(0, 0.02, len(points)), 0, 1)
     bin_ = {"confidence": points, "accuracy": accuracy}
@@ -362,6 +364,7 @@ FIGURES = {
     "confusion of 62 with long names": lambda: confusion(62, "a long name "),
     "calibration": calibration,
     "calibration of one image": lambda: calibration(1, is_scaled=False, x=np.nan),
+    "calibration of a poor network": lambda: calibration(doubt=0.98),
     "confused": confused,
     "confused, one image each": lambda: confused(4, 1),
     "confused, with long names": lambda: confused(name="some lett"),
