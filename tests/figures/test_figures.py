@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -394,6 +395,17 @@ def test_all_text_is_inside_the_page_and_none_covers_another(name: str) -> None:
     upper = np.minimum(bounds[:, None, 2:], bounds[None, :, 2:])
     overlaps = np.argwhere(np.triu((upper - lower > 1).all(axis=2), k=1))
     assert not [(texts[i].get_text(), texts[j].get_text()) for i, j in overlaps]
+
+
+@pytest.mark.parametrize("doubt", [0.02, 0.5, 0.98])
+def test_the_ticks_of_confidences_keep_clear_of_each_other(doubt: float) -> None:
+    figure = calibration(doubt=doubt)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
+    labels = [label for label in figure.axes[1].get_xticklabels() if label.get_text()]
+    bounds = [label.get_window_extent(renderer) for label in labels]
+    assert all(left.x1 < right.x0 for left, right in pairwise(bounds))
+    assert len(labels) >= 4
 
 
 SCALE = """
