@@ -11,7 +11,7 @@ from helpers import SLOW
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 takes_long = pytest.mark.skipif(not SLOW, reason="takes a minute: SLOW=1 runs it")
 OPTIONS = {
-    "record": ["--seeds", "0", "1", "--epochs", "2"],
+    "record": ["--seeds", "0", "1", "--train=--epochs 2"],
     "recipes": ["--rows", "fast", "--seeds", "0"],
     "inside": ["--seeds", "0", "--hidden", "24,12", "--epochs", "20", "--repeats", "0"],
     "explain": ["--hidden", "24,12", "--images", "60"],

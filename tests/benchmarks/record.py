@@ -1,6 +1,6 @@
 """Measure the most accurate recipes over several splits, and write the table in the README anew.
 
-    python tests/benchmarks/record.py MNIST.mat --precision bf16
+    python tests/benchmarks/record.py MNIST.mat --train='--precision bf16'
 
 A round has one seed: of the tenth that is held out, and of the training. Every recipe trains and is
 evaluated by the command line as a user would. Finished rounds are kept in ``record.json``, and the same
@@ -9,6 +9,7 @@ in float32 an hour.
 """
 
 import argparse
+import shlex
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -66,16 +67,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", help="MATLAB file; default: the built-in digits")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one round each")
-    parser.add_argument("--precision", default="float32", help="as train takes it")
-    parser.add_argument("--epochs", type=int, help="in place of the recipes' own, for a trial")
+    parser.add_argument("--train", default="", metavar="OPTIONS", help="of every training")
     parser.add_argument("--fresh", action="store_true", help="forget the rounds that are kept")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
     data = [options.data] if options.data else []
-    trained = ["--precision", options.precision]
-    trained += ["--epochs", str(options.epochs)] if options.epochs else []
-    conditions = describe(options.data, load_dataset(options.data)) | {"options": trained}
+    trained = shlex.split(options.train)
+    conditions = describe(options.data, load_dataset(options.data)) | {"train": options.train}
     record = Record(options.output, conditions, fresh=options.fresh)
     run_rounds(
         record,
