@@ -19,21 +19,23 @@ def print_recipes(name: str | None, *, as_json: bool) -> None:
         return
     names = ["", *(row.name for row in RECIPE_PARAMETERS)]
     table = [
-        _align([title, *(_spell(parameter, recipe.get(parameter)) for parameter in names[1:])], ">")
+        _align([title, *(_spell(parameter, recipe.get(parameter)) for parameter in names[1:])])
         for title, recipe in columns.items()
     ]
-    first = _align(names, "<")
+    longest = max(map(len, names))
+    first = [name.ljust(longest) for name in names]
     widest = max(len(column[0]) for column in table)
-    n_fitting = max(1, (shutil.get_terminal_size().columns - len(first[0])) // widest)
+    n_fitting = max(1, (shutil.get_terminal_size().columns - longest) // widest)
     n = ceil(len(table) / ceil(len(table) / n_fitting))  # so that all blocks are as wide
     blocks = [table[start : start + n] for start in range(0, len(table), n)]
     lines = ["\n".join(map("".join, zip(first, *block, strict=True))) for block in blocks]
     typer.echo("\n\n".join(lines))
 
 
-def _align(cells: list[str], side: str) -> list[str]:
-    width = max(map(len, cells))
-    return [f"{'' if side == '<' else '  '}{cell:{side}{width}}" for cell in cells]
+def _align(cells: list[str]) -> list[str]:
+    """Return the cells of a column, two spaces from the one before it."""
+    width = 2 + max(map(len, cells))
+    return [cell.rjust(width) for cell in cells]
 
 
 def _spell(parameter: str, value: object) -> str:

@@ -154,7 +154,7 @@ def _tell_of_bfloat16(classifier: FeedForwardClassifier, epoch: int, progress: P
     """Say how a long training can be shorter; an epoch is so many products of a weight and an image."""
     is_possible = classifier.precision == "float32" and has_bfloat16(torch.device(classifier.device))
     if is_possible and epoch * classifier.max_epochs > LONG:
-        progress.note("in bfloat16 this would take about half the time: --precision bf16")
+        progress.note("in bfloat16 this may take half the time: --precision bf16")
 
 
 def _distort_some(
