@@ -18,9 +18,10 @@ keras
 At any time a search has an incumbent: the best, by its own score, of the candidates that are finished.
 The searches' own scores cannot be compared, and flatter what was chosen by them. So in the end every
 incumbent is cross-validated once more in one way, mnistffn's, with folds and weights that no search has
-seen. The best of all in a round is the goal, and the noise is the standard error of its mean over these
-folds. A search's time is when its incumbent comes within the noise of the goal for good, plus what
-follows its last candidate, which is writing and leaving. Seconds count from the start of the process.
+seen. The best of all in a round is the goal, and the noise is the standard error of the difference
+between two candidates over these folds. A search's time is when its incumbent comes within the noise
+of the goal for good, plus what follows its last candidate, which is writing and leaving. Seconds count
+from the start of the process.
 
 Finished rounds are kept in ``tuning.json``, and the same command goes on behind them. Leave the machine
 alone meanwhile: a round takes a quarter of an hour.
@@ -190,6 +191,26 @@ def score_incumbents(record: Record, course: Course) -> None:
         record.add({"seed": course.seed, "candidate": candidate, "accuracies": accuracies})
 
 
+def measure_noise(accuracies: list[list[float]]) -> float:
+    """Return the standard error of the difference between two candidates' means.
+
+    A fold that is easier for all candidates is no noise. What is left of (candidates, folds) without
+    the means of both is, as in an analysis of variance.
+
+    Examples
+    --------
+    >>> measure_noise([[0.9, 0.8], [0.7, 0.6]]) < 1e-9
+    True
+    >>> round(measure_noise([[0.9, 0.8], [0.8, 0.9]]), 3)
+    0.1
+    """
+    table = np.array(accuracies)
+    left = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
+    n_candidates, n_folds = table.shape
+    variance = float((left**2).sum()) / (max(1, n_candidates - 1) * (n_folds - 1))
+    return math.sqrt(2 * variance / n_folds)
+
+
 class Judged:
     """The rounds of a record, as the last word sees them.
 
@@ -207,10 +228,7 @@ class Judged:
             if "candidate" in row:
                 scores[row["seed"]][tuple(row["candidate"])] = row["accuracies"]
         best = {seed: max(own.values(), key=np.mean) for seed, own in scores.items()}
-        self.noise = {
-            seed: 100 * float(np.std(folds, ddof=1) / math.sqrt(len(folds)))
-            for seed, folds in best.items()
-        }
+        self.noise = {seed: 100 * measure_noise(list(own.values())) for seed, own in scores.items()}
         self.seconds: dict[str, list[float]] = defaultdict(list)
         self.curves: dict[str, dict[int, list[tuple[float, float]]]] = defaultdict(dict)
         for row in sorted(
