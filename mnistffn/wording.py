@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 DEFAULT_RUN_DIR = Path("run")
@@ -25,6 +26,17 @@ def count(n: int, what: str, plural: str | None = None) -> str:
     ('1 image', '2,000 images', '0 classes')
     """
     return f"{n:,} {what if n == 1 else plural or f'{what}s'}"
+
+
+def list_few(labels: Sequence[object], most: int = 4) -> str:
+    """Return the first of some labels, and a sign where there are more.
+
+    Examples
+    --------
+    >>> list_few([1, 3]), list_few([1, 3, 2, 9, 7])
+    ('1 3', '1 3 2 9 …')
+    """
+    return " ".join([*map(str, labels[:most]), *["…"] * (len(labels) > most)])
 
 
 def spell_command(command: str, run_dir: str | os.PathLike[str]) -> str:

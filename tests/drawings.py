@@ -60,6 +60,13 @@ def print_sign(sign: str, font: str) -> np.ndarray:
     return np.asarray(image) / 255
 
 
+def draw_zero(width: int = 400, height: int = 300) -> np.ndarray:
+    """Return one dark ring on light paper, (width, height), without any chance in it."""
+    y, x = np.indices((height, width))
+    away = np.hypot((x - 200) / 45, (y - 150) / 70)
+    return np.where(np.abs(away - 1) < 0.16, 40, 210).astype(np.uint8)
+
+
 def draw_digit(digit: int, generator: np.random.Generator) -> np.ndarray:
     """Return the ink of a digit drawn by hand, more or less, (640, 640), float in [0, 1]."""
     variants = STROKES[digit]

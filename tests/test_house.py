@@ -29,7 +29,7 @@ WINGS = {
     "progress": set(),
     "machine": set(),
     "wording": set(),
-    "figures": {"matplotlib", "numpy", "PIL", "errors"},
+    "figures": {"matplotlib", "numpy", "PIL", "errors", "wording"},
     "data": {"numpy", "scipy", "sklearn", "h5py", "PIL", "pooch", "requests"} | BASE,
     "run": {"numpy", "data", "figures"} | BASE,
     "network": {"numpy", "torch"} | BASE,

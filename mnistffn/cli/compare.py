@@ -123,9 +123,9 @@ def _make_pairs_table(content: Mapping[str, Any]) -> "FittedTable":
     columns = ["first", "second", "only first", "only second", "difference in points (95%)", "p"]
     rows = []
     for pair in content["pairs"]:
-        ends = [f"{100 * end + 0.0:+.2f}" for end in pair["interval"] or ()]
-        row = [pair["first"], pair["second"], f"{pair['only_first']:,}"]
-        row += [f"{pair['only_second']:,}", " to ".join(ends) or "-", f"{pair['p_corrected']:.2g}"]
+        found, *ends = (f"{100 * end + 0.0:+.2f}" for end in (pair["difference"], *pair["interval"]))
+        row = [pair["first"], pair["second"], f"{pair['only_first']:,}", f"{pair['only_second']:,}"]
+        row += [f"{found} ({' to '.join(ends)})", f"{pair['p_corrected']:.2g}"]
         rows.append(row)
     return make_table(columns, rows, n_kept=len(columns))
 

@@ -6,6 +6,7 @@ import typer
 
 from mnistffn.cli import options as opt
 from mnistffn.inside.options import KINDS, SORTS, FieldsOptions
+from mnistffn.wording import list_few
 
 if TYPE_CHECKING:
     from mnistffn.cli.table import FittedTable
@@ -86,7 +87,7 @@ def _make_table(result: "FieldsResult") -> "FittedTable":
     rows = [
         [
             unit.name,
-            " ".join(str(label) for label in unit.prefers[:4]),
+            list_few(unit.prefers),
             "dead" if unit.dead else f"{100 * unit.on:.1f}%",
             *([] if unit.effect is None else [f"{unit.effect:.1e}"]),
             _spell_lost(unit),

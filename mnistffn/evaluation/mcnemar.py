@@ -1,5 +1,6 @@
 """Whether two networks differ by more than chance, from the images that only one reads right."""
 
+import math
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.05  # of p, below which a difference is called more than chance
+Z = 1.959964  # standard deviations of 95%
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,10 @@ class PairedTest:
         Images by who reads them right.
     difference : float
         Accuracy of the first less that of the second.
-    interval : (float, float) or None
-        95% confidence interval of the difference, given how many images only one reads right (Clopper
-        and Pearson, 1934); it leaves out 0 where ``p`` is below 0.05. None where there are no such
-        images.
+    interval : (float, float)
+        95% confidence interval of the difference between paired proportions (Bonett and Price, 2012).
+        It does not come from the same test as ``p``: near 0.05 one may take in no difference and the
+        other not.
     p : float
         Of the hypothesis that such an image is as likely the first's as the second's, two-sided
         (McNemar, 1947; exact, by the binomial distribution).
@@ -39,7 +41,7 @@ class PairedTest:
     only_second: int
     neither: int
     difference: float
-    interval: tuple[float, float] | None
+    interval: tuple[float, float]
     p: float
     p_corrected: float
 
@@ -89,23 +91,24 @@ def _compare(correct: NDArray[np.bool_], first: int, second: int) -> PairedTest:
     one, other = correct[first], correct[second]
     n = len(one)
     only_first, only_second = int((one & ~other).sum()), int((other & ~one).sum())
-    n_different = only_first + only_second
-    p, interval = 1.0, None
-    if n_different:
-        p, shares = _test_by_binomial(only_first, n_different)
-        low, high = ((2 * share - 1) * n_different / n for share in shares)
-        interval = low, high
+    p = _test_by_binomial(only_first, only_first + only_second)
     both = int((one & other).sum())
-    neither = n - both - n_different
+    neither = n - both - only_first - only_second
     difference = (only_first - only_second) / n
+    interval = _bound_difference(only_first, only_second, n)
     return PairedTest(first, second, both, only_first, only_second, neither, difference, interval, p, p)
 
 
-def _test_by_binomial(k: int, n: int) -> tuple[float, tuple[float, float]]:
-    """Return the two-sided p of ``k`` in ``n`` by even chance, and the 95% interval of the chance."""
-    from scipy.special import bdtr, betaincinv  # a quarter of what scipy.stats takes to import
+def _test_by_binomial(k: int, n: int) -> float:
+    """Return the two-sided p of ``k`` in ``n`` by even chance."""
+    from scipy.special import bdtr  # a quarter of what scipy.stats takes to import
 
-    p = min(1.0, 2 * float(bdtr(min(k, n - k), n, 0.5)))
-    low = float(betaincinv(k, n - k + 1, 0.025)) if k else 0.0
-    high = float(betaincinv(k + 1, n - k, 0.975)) if k < n else 1.0
-    return p, (low, high)
+    return min(1.0, 2 * float(bdtr(min(k, n - k), n, 0.5))) if n else 1.0
+
+
+def _bound_difference(only_first: int, only_second: int, n: int) -> tuple[float, float]:
+    """Return the adjusted Wald interval of (only_first - only_second) / n: one more of each kind."""
+    first, second = ((count + 1) / (n + 2) for count in (only_first, only_second))
+    middle = first - second
+    width = Z * math.sqrt((first + second - middle**2) / (n + 2))
+    return max(-1.0, middle - width), min(1.0, middle + width)

@@ -32,7 +32,7 @@ def spell_p(p: float) -> str:
 
 def _describe_two(names: Sequence[str], pair: PairedTest, n: int) -> str:
     first, second = names[pair.first], names[pair.second]
-    if pair.interval is None:
+    if not pair.only_first + pair.only_second:
         return (
             f"{first} and {second} read the same of the {n:,} images right: nothing tells them apart."
         )

@@ -84,7 +84,11 @@ def run_explain(
             arrays, content = explainer.explain(reading, opened.network, robustness)
         content["sentence"] = summarise(content)
         result.images.append(content)
-        result.stages.append(_write(run, explainer, arrays, content, reads))
+        words = [str(reading.index)]
+        if own is not None and reading.picture is not None:
+            words = own.spell(reading.picture)
+        command = shlex.join(["explain", *words])
+        result.stages.append(_write(run, explainer, arrays, content, reads, command))
     return result
 
 
@@ -94,19 +98,19 @@ def _write(
     arrays: Mapping[str, NDArray[Any]],
     content: dict[str, Any],
     reads: Sequence[str],
+    command: str,
 ) -> str:
     """Write what was found of one image, and return the stage's name."""
     from mnistffn.figures.explain import draw_explanation
 
     name, data = name_page(content), explainer.opened.run_data
-    picture = content["file"]
-    which = str(content["index"]) if picture is None else f"--image {shlex.quote(picture)}"
     with run.stage(
         name,
-        command=f"explain {which}",
+        command=command,
         options={
             "index": content["index"],
-            "file": picture,
+            "file": content["file"],
+            "label": content["label"],
             "device": "cpu",
             "seed": data.record.split_seed,
         },

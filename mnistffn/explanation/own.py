@@ -40,6 +40,13 @@ class OwnPictures:
     as_is: bool = False
     polarity: Polarity = "auto"
 
+    def spell(self, picture: str) -> list[str]:
+        """Return the words of a command line that explain one of them again."""
+        words = ["--image", picture]
+        words += [] if self.label is None else ["--label", self.label]
+        words += ["--as-is"] if self.as_is else []
+        return words + ([] if self.polarity == "auto" else ["--polarity", self.polarity])
+
 
 def read_own(
     opened: OpenLayer, own: OwnPictures, progress: Progress

@@ -46,6 +46,8 @@ def draw_calibration(
     risk = add_axes(figure, 5.9, 0.5, 4.45, 4.45)
     draw_reliability(diagram, bins)
     start, end = diagram.get_xlim()
+    start = min(start, float(_stretch(confidences.min())))  # of one image, where bins have the mean
+    diagram.set_xlim(start, end)
     diagram.xaxis.set_ticks(*_thin(*_list_ticks(start), SIDE / (end - start)))
     histogram.sharex(diagram)
     _draw_confidences(histogram, confidences)
@@ -80,7 +82,7 @@ def draw_reliability(axes: Axes, bins: Mapping[str, Mapping[str, NDArray[np.floa
     axes.tick_params(labelsize=FONT)
     axes.tick_params(axis="x", labelbottom=False)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="upper left")
+    axes.legend(fontsize=8, loc="best")
 
 
 def _list_ticks(start: float) -> tuple[list[float], list[str]]:

@@ -8,11 +8,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mnistffn.figures.fields import R2, find_bound, name_kinds, spell_change, spell_r2
 from mnistffn.figures.maximize import NEIGHBOURS, find_range, spell_activation
 from mnistffn.figures.mosaic import DPI, MARK, join_tiles
+from mnistffn.wording import list_few
 
 POSITIVE, NEGATIVE, OTHER = "tab:red", "tab:blue", "0.6"
 
@@ -106,6 +108,7 @@ def _draw_outgoing(axes: Axes, outgoing: Sequence[tuple[str, float]]) -> None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_title("strongest outgoing weights", fontsize=9)
     axes.tick_params(labelsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def _describe_activation(score: Mapping[str, Any]) -> str:
@@ -115,7 +118,7 @@ def _describe_activation(score: Mapping[str, Any]) -> str:
 
 def _describe(content: Mapping[str, Any]) -> list[str]:
     score = content["score"]
-    prefers = " ".join(str(label) for label in content["prefers"][:4]) or "no class"
+    prefers = list_few(content["prefers"]) or "no class"
     lines = [
         f"prefers {prefers} (selectivity {content['selectivity']:.2f})",
         "dead" if content["dead"] else f"on for {100 * content['on']:.1f}% of the training images",

@@ -15,6 +15,7 @@ from mnistffn.figures.mosaic import (
     draw_mosaic,
     join_tiles,
 )
+from mnistffn.wording import list_few
 
 IMAGE = "pattern_image"  # no field, but the image that one stands for: left out of blocks
 R2 = "R²: part of the variance of a unit's pre-activation on new images that the field explains"
@@ -81,7 +82,7 @@ def find_bound(images: NDArray[np.float32]) -> float:
 
 def describe_unit(unit: Mapping[str, Any], *, is_short: bool = False) -> str:
     """Return what is known of a unit besides its fields, in lines."""
-    prefers = " ".join(str(label) for label in unit["prefers"][:4]) or "none"
+    prefers = list_few(unit["prefers"]) or "none"
     lines = [f"prefers {prefers}", "dead" if unit["dead"] else f"on for {100 * unit['on']:.0f}%"]
     if is_short:
         return "\n".join(lines)

@@ -21,6 +21,7 @@ def draw_predictions(
     images: Sequence[NDArray[np.uint8]],
     readings: Sequence[Mapping[str, Any]],
     classes: Sequence[Any],
+    temperature: float | None = None,
 ) -> Figure:
     """Draw a row for every picture: as it came, as the network saw it, and the probabilities.
 
@@ -33,7 +34,10 @@ def draw_predictions(
     readings : sequence of mapping
         ``file``, ``prediction``, ``probability``, ``probabilities``, ``box`` and ``is_new`` of each.
     classes : sequence of label
+    temperature : float or None
+        Of the probabilities.
     """
+    name = "probability" if temperature is None else f"probability, temperature {temperature:.2g}"
     height = len(pages) * (SIDE + GAP) + MARGIN
     figure = Figure((WIDTH, height), dpi=DPI)
     for row, (page, image, reading) in enumerate(zip(pages, images, readings, strict=True)):
@@ -41,7 +45,7 @@ def draw_predictions(
         _draw_page(add_axes(figure, MARGIN, bottom, SIDE, SIDE), *page, reading)
         _draw_image(add_axes(figure, MARGIN + SIDE + 0.35, bottom, SIDE, SIDE), image)
         left, width = MARGIN + 2 * SIDE + 1.0, WIDTH - 2 * SIDE - 1.3 - MARGIN
-        _draw_bars(add_axes(figure, left, bottom, width, SIDE), reading, classes)
+        _draw_bars(add_axes(figure, left, bottom, width, SIDE), reading, classes, name)
     return figure
 
 
@@ -67,14 +71,14 @@ def _draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     axes.set_axis_off()
 
 
-def _draw_bars(axes: Axes, reading: Mapping[str, Any], classes: Sequence[Any]) -> None:
+def _draw_bars(axes: Axes, reading: Mapping[str, Any], classes: Sequence[Any], name: str) -> None:
     values = reading["probabilities"]
     colors = [READ if label == reading["prediction"] else OTHER for label in classes]
     axes.bar(range(len(classes)), values, color=colors)
     widest = max(len(str(label)) for label in classes)
     shown = range(0, len(classes), -(-len(classes) * (widest + 1) // MOST_LETTERS))
     names = [str(classes[place])[:LONGEST_CLASS] for place in shown]
-    axes.set(ylim=(0, 1), xticks=shown, xticklabels=names, ylabel="probability")
+    axes.set(ylim=(0, 1), xticks=shown, xticklabels=names, ylabel=name)
     axes.yaxis.label.set_fontsize(8)
     axes.tick_params(labelsize=8, length=2)
     axes.spines[["top", "right"]].set_visible(False)

@@ -128,6 +128,8 @@ def run_predict(
     temperature = _read_temperature(run)
     with seeded(0, n_threads=1):  # little is computed: threads would wait for each other
         result = _predict(model, own, prepared, passed_over, temperature)
+    if temperature is not None:
+        progress.note(f"probabilities: at temperature {temperature:.3g}, which evaluate has fitted")
     _tell(result, shape, frame, progress)
     words = [*map(str, paths), *(["--as-is"] if as_is else [])]
     words += [] if polarity == "auto" else ["--polarity", polarity]
@@ -218,5 +220,5 @@ def _write(run: RunDirectory, result: PredictResult, own: RunData, command: str)
         shown = result.prepared[:SHOWN]
         pages = [(one.page, one.size) for one in shown]
         images = [one.image for one in shown]
-        known = readings[:SHOWN], result.classes
+        known = readings[:SHOWN], result.classes, result.temperature
         stage.write_figure("predictions.png", draw_predictions, pages, images, *known)

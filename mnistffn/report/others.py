@@ -23,21 +23,24 @@ KNOWN = (
 def tell_explanations(source: Source) -> Section | None:
     """Return why the network read some images as it did."""
     blocks: list[Block] = []
-    for stage in source.find(r"explain-\d+"):
+    for stage in source.find(r"explain-(\d+|picture-.+)"):
         place = stage.removeprefix("explain-")
-        heading, sentence = source.read(stage, f"{stage}.json", _tell_image, (f"Image {place}", ""))
+        name = f"Image {place}" if place.isdecimal() else f"Picture {place.removeprefix('picture-')}"
+        heading, sentence = source.read(stage, f"{stage}.json", _tell_image, (name, ""))
         blocks += [Heading(stage, heading), *source.warn(stage)]
         blocks += [Text(sentence)] if sentence else []
-        alt = f"What decided about image {place}: pixels, units and the nearest training images."
-        caption = f"Image {place}: what spoke for the reading and against it, and what would change it."
+        alt = f"What decided about {name.lower()}: pixels, units and the nearest training images."
+        caption = f"{name}: what spoke for the reading and against it, and what would change it."
         blocks += source.show(stage, f"{stage}.png", f"{alt} {sentence}".strip(), caption)
     return Section("explanations", "Explanations", blocks) if blocks else None
 
 
 def _tell_image(content: Mapping[str, Any]) -> tuple[str, str]:
     index, label, read_as = (content[name] for name in ("index", "label", "prediction"))
-    verdict = f"a {label}, read rightly" if label == read_as else f"a {label} read as {read_as}"
-    return f"Image {index}: {verdict}", str(content["sentence"])
+    name = f"Image {index}" if content.get("file") is None else f"Picture {content['file']}"
+    verdict = "rightly read" if label == read_as else "read"
+    known = "" if label is None else f"labelled {label}, "
+    return f"{name}: {known}{verdict} as {read_as}", str(content["sentence"])
 
 
 def tell_others(source: Source) -> Section | None:

@@ -34,11 +34,9 @@ def tell_data(source: Source) -> Section | None:
         blocks.append(Facts(_list_data(record)))
     if source.has("data"):
         blocks += source.warn("data")
-        blocks += source.read("data", "data.json", _tell_file, [])
+        blocks += source.read("data", "data.json", lambda content: _tell_file(content, record), [])
         alt = "Contact sheet: the first images of every class, a row each, as they are read."
-        caption = (
-            "The first images of every class, upright and bright on dark, as the network gets them."
-        )
+        caption = "The first images of every class, upright and bright on dark."
         blocks += source.show("data", "data.png", alt, caption)
     return Section("data", "Data", blocks) if blocks else None
 
@@ -61,7 +59,7 @@ def _list_data(record: DataRecord) -> list[tuple[str, str]]:
     return [*given, ("SHA-256", record.sha256)]
 
 
-def _tell_file(content: Mapping[str, Any]) -> list[Block]:
+def _tell_file(content: Mapping[str, Any], record: DataRecord | None) -> list[Block]:
     parts = list(content["parts"])
     rows = [
         [label, *(f"{counts[part]:,}" for part in parts)] for label, counts in content["counts"].items()
@@ -72,6 +70,8 @@ def _tell_file(content: Mapping[str, Any]) -> list[Block]:
     )
     warnings = [Text(f"Warning: {warning}.") for warning in content["warnings"]]
     source = content["source"]
+    if record and content["sha256"] != record.sha256:
+        warnings.append(Text(f"The run is about other data: {source} is what mnistffn data saw last."))
     return [Table(f"Images of every class in {source}", columns, rows), Text(repeats), *warnings]
 
 

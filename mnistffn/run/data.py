@@ -29,6 +29,7 @@ from mnistffn.run.telling import (
     describe_data,
     describe_file,
     describe_replacement,
+    warn_of_another,
     warn_of_shared,
 )
 
@@ -135,6 +136,8 @@ def _open(
     source = given or _locate(run, options, known, may_settle=may_settle)
     if source is None:
         options.refuse_without_file()
+        if known is None:
+            warn_of_another(run, progress)
     sha256 = builtin_digits().sha256 if source is None else source.sha256
     is_same = known is not None and sha256 == known.sha256
     if known and not is_same and not may_settle:
@@ -203,9 +206,10 @@ def open_test_images(run: RunDirectory, options: DataOptions, progress: Progress
     layout = read_layout(known.layout) if known else None
     dataset = read_dataset(source, options.over(ReadOptions()), layout)
     describe_file(dataset, progress)
-    progress.note("test: all of these images, taking it that the model has not seen them")
     own = _open_own(run) if known else None
     n_trained_on = None if own is None else _count_trained_on(own, dataset)
+    unknown = ", taking it that the model has not seen them" if n_trained_on is None else ""
+    progress.note(f"test: all of these images{unknown}")
     if n_trained_on:
         warn_of_shared(n_trained_on, len(dataset.labels), progress)
     return TestImages(dataset, np.arange(len(dataset.labels)), None, n_trained_on, own)

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from mnistffn.data import Dataset, Split, describe_balance
+from mnistffn.data import Dataset, Split, builtin_digits, describe_balance
 from mnistffn.progress import Progress
+from mnistffn.run.directory import RunDirectory
 from mnistffn.run.manifest import DataRecord
 from mnistffn.wording import count
 
@@ -25,7 +26,7 @@ def describe_data(dataset: Dataset, split: Split, record: DataRecord, progress: 
     if problem:
         progress.note(f"warning: {problem}")
     if record.n_trained_on:
-        warn_of_shared(record.n_trained_on, n_test, progress)
+        warn_of_shared(record.n_trained_on, n_test, progress, "; --unique leaves repeats out")
 
 
 def describe_replacement(before: DataRecord, now: DataRecord, stages: Sequence[str]) -> str:
@@ -37,11 +38,22 @@ def describe_replacement(before: DataRecord, now: DataRecord, stages: Sequence[s
     return f"this run is about {was} so far, and {comes} takes its place: {lost}"
 
 
-def warn_of_shared(n_shared: int, n: int, progress: Progress) -> None:
+def warn_of_shared(n_shared: int, n: int, progress: Progress, remedy: str = "") -> None:
     progress.note(
         f"warning: {n_shared:,} of the {n:,} images for testing are among those to train on as well: "
-        f"accuracy on them says little (--unique leaves repeats out)"
+        f"accuracy on them says little{remedy}"
     )
+
+
+def warn_of_another(run: RunDirectory, progress: Progress) -> None:
+    """Say where ``data`` has looked at a file, and the built-in digits are taken."""
+    if "data" in run.manifest().stages and (run.path / "data.json").exists():
+        seen = run.read_json("data.json")
+        if seen["sha256"] != builtin_digits().sha256:
+            progress.note(
+                f"warning: these are the built-in digits, not {seen['source']}, which mnistffn data "
+                f"looked at: to take that, give it as DATA"
+            )
 
 
 def describe_file(dataset: Dataset, progress: Progress) -> None:

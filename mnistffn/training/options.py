@@ -8,6 +8,7 @@ from typing import Any
 from mnistffn.errors import RunDirectoryError, UsageError
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
+from mnistffn.run.options import DataOptions
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.parameters import (
     Device,
@@ -63,7 +64,7 @@ class TrainOptions:
 
 
 def resolve(
-    run: RunDirectory, options: TrainOptions, progress: Progress
+    run: RunDirectory, data: DataOptions, options: TrainOptions, progress: Progress
 ) -> tuple[str, dict[str, Any], bool]:
     """Return the recipe's name, the classifier's parameters, and whether some come from the search.
 
@@ -83,7 +84,8 @@ def resolve(
     if name != searched_by:
         searched = {"hidden": searched["hidden"]} if "hidden" in set(searched) - set(recipe) else {}
     if "hidden" not in recipe | searched | given:
-        remedy = f"run {run.spell('search')} first, or give --hidden 360,187"
+        search = run.spell(shlex.join(["search", *data.spell()]))
+        remedy = f"run {search} first, or give --hidden 360,187"
         msg = f"{run.path / 'params.json'} is missing: {remedy}"
         raise RunDirectoryError(msg)
     parameters = combine(combine(recipe, searched), given)

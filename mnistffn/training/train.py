@@ -88,7 +88,7 @@ def run_train(
 
     device = resolve_device(options.device)
     check_precision(options.precision, device)
-    recipe, parameters, from_search = resolve(run, options, progress)
+    recipe, parameters, from_search = resolve(run, data, options, progress)
     reads = ["params.json"] if from_search else []
     classifier = FeedForwardClassifier(**parameters)
     check_parameters(classifier.get_params(deep=False))

@@ -1,4 +1,5 @@
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from helpers import invoke
 from PIL import Image
 
 from mnistffn.data import builtin_digits
+from mnistffn.run.directory import RunDirectory
 
 SMALL = ("--epochs", "3", "--hidden", "8", "-q")
 
@@ -72,6 +74,20 @@ def test_a_picture_is_explained_as_the_image_that_it_shows(trained_run: Path, pi
     }
     assert (trained_run / f"explain-picture-{picture.stem}.png").stat().st_size > 0
     assert (trained_run / f"explain-{picture.stem}.png").exists()
+
+
+def test_the_command_that_is_recorded_explains_a_picture_again(
+    trained_run: Path, picture: Path
+) -> None:
+    options = ("--label", 3, "--as-is", "--polarity", "bright")
+    assert invoke("explain", "--image", picture, *options, "-r", trained_run).exit_code == 0
+    [stage] = [name for name in RunDirectory(trained_run).manifest().stages if "picture" in name]
+    content = (trained_run / f"{stage}.json").read_bytes()
+    command = shlex.split(RunDirectory(trained_run).manifest().stages[stage].command)
+    assert command == ["explain", "--image", str(picture), *map(str, options)]
+    (trained_run / f"{stage}.json").unlink()
+    assert invoke(*command, "-r", trained_run).exit_code == 0
+    assert (trained_run / f"{stage}.json").read_bytes() == content
 
 
 def test_without_a_label_a_page_says_nothing_of_right_and_wrong(

@@ -57,6 +57,24 @@ def test_what_data_was_told_goes_on_to_the_search_and_to_the_training(
     assert read_next(invoke("status", "-r", run).stderr) == [search]
 
 
+def test_the_digits_are_not_taken_for_the_file_that_data_looked_at(digits_mat: Path) -> None:
+    run, other = digits_mat.parent / "run", digits_mat.parent / "other"
+    assert invoke("data", digits_mat, "-r", run, "-q").exit_code == 0
+    assert invoke("data", "-r", other, "-q").exit_code == 0
+    training = ("train", "--hidden", "4", "--epochs", "1", "--recipe", "fast", "-r")
+    warning = f"warning: these are the built-in digits, not {digits_mat}"
+    assert warning in invoke(*training, run).stderr
+    assert warning not in invoke(*training, run).stderr, "the run is about the digits now"
+    assert warning not in invoke(*training, other).stderr
+
+
+def test_a_training_without_a_search_names_the_search_of_its_file(digits_mat: Path) -> None:
+    run = digits_mat.parent / "run"
+    told = invoke("train", digits_mat, "--orientation", "column-major", "-r", run).stderr
+    search = f"mnistffn search {digits_mat} --orientation column-major --run-dir {run} first"
+    assert search in told
+
+
 def test_a_command_names_the_run_directory_that_it_would_not_take_anyway(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -408,6 +408,17 @@ def test_the_ticks_of_confidences_keep_clear_of_each_other(doubt: float) -> None
     assert len(labels) >= 4
 
 
+def test_every_confidence_lies_on_the_axis() -> None:
+    # A bin has the mean of its images: the least sure of them is less sure than that.
+    ends = {"low": np.array([0.7, 0.95]), "high": np.array([0.9, 1.0])}
+    bin_ = {"confidence": np.array([0.8, 0.99]), "accuracy": np.array([0.8, 1.0])} | ends
+    curve = np.array([0.5, 1.0]), np.array([0.0, 0.1])
+    confidences = np.array([0.3, 0.8, 0.99])
+    figure = draw_calibration({"": bin_}, confidences, curve, (np.nan, np.nan, ""), 3)
+    starts = [axes.get_xlim()[0] for axes in figure.axes[:2]]
+    assert starts[0] == starts[1] <= np.log10(0.3 / 0.7)
+
+
 SCALE = """
 import time
 import numpy as np

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawings import make_pictures
+from drawings import draw_zero, make_pictures
 from helpers import SLOW, Recorder, invoke
 from PIL import Image
 from scipy.io import savemat
@@ -33,12 +33,6 @@ def save(tmp_path: Path):
         return path
 
     return write
-
-
-def draw_zero(width: int = 400, height: int = 300) -> np.ndarray:
-    y, x = np.indices((height, width))
-    away = np.hypot((x - 200) / 45, (y - 150) / 70)
-    return np.where(np.abs(away - 1) < 0.16, 40, 210).astype(np.uint8)
 
 
 def test_a_digit_on_a_page_is_read_and_written(trained_run: Path, save) -> None:
@@ -78,7 +72,9 @@ def test_the_temperature_that_evaluate_found_is_applied(trained_run: Path, save)
     assert before.temperature is None
     assert invoke("evaluate", "-r", trained_run, "-q").exit_code == 0
     scaling = json.loads((trained_run / "metrics.json").read_text())["temperature_scaling"]
-    after = run_predict(run, [zero], Progress())
+    recorder = Recorder()
+    after = run_predict(run, [zero], recorder)
+    assert "at temperature" in "\n".join(recorder.notes)
     assert after.temperature == scaling["temperature"]
     logits = np.log(before.probabilities) / scaling["temperature"]
     expected = np.exp(logits) / np.exp(logits).sum()

@@ -9,7 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from drawings import draw_zero
 from helpers import call, invoke
+from PIL import Image
 
 from mnistffn.report.pictures import encode_all
 from mnistffn.run.directory import RunDirectory
@@ -59,6 +61,8 @@ def report(run: Path, *args: str) -> Page:
 def _full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run directory in which every command has been."""
     run = tmp_path_factory.mktemp("report") / "run"
+    zero = run.parent / "zero.png"
+    Image.fromarray(draw_zero()).save(zero)
     search = ("--hidden", 16, 24, "--layers", 1, "-n", 2, "-k", 2, "--epochs", 2, "-j", 1)
     commands = [
         ("data",),
@@ -69,6 +73,7 @@ def _full(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("maximize", "--steps", 8, "--restarts", 1),
         ("maximize", "--layer", 1, "--units", "0,2", "--card", "--steps", 8, "--restarts", 1),
         ("explain", 4),
+        ("explain", "--image", zero, "--label", 0),
     ]
     for command in commands:
         result = invoke(*command, "-r", run, "-q")
@@ -97,7 +102,9 @@ def test_the_page_holds_every_picture_and_the_numbers_of_the_files(full: Path) -
     assert f"{robustness['accuracies'][0]['accuracy']:.4f}" in page.text
     [last] = (full / "search.csv").read_text().splitlines()[-1:]
     assert all(cell in page.text for cell in last.split(","))
-    assert json.loads((full / "explain-4.json").read_text())["sentence"] in page.text
+    for name in ("explain-4", "explain-picture-zero"):
+        assert json.loads((full / f"{name}.json").read_text())["sentence"] in page.text
+    assert "zero.png: labelled 0, " in page.text
     manifest = RunDirectory(full).manifest()
     for stage in manifest.stages.values():
         assert all(

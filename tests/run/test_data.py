@@ -229,6 +229,8 @@ def test_images_that_the_model_was_trained_on_are_counted(
     tested = open_test_images(run, DataOptions(copy), recorder)
     assert tested.n_trained_on == 1617
     assert "1,617 of the 1,797 images for testing are among those to train on" in warnings_of(recorder)
+    assert "--unique" not in warnings_of(recorder), "evaluate has no such option"
+    assert not any("has not seen them" in note for note in recorder.notes)
     digits_mat.unlink()
     run.cache.unlink(missing_ok=True)
     assert open_test_images(run, DataOptions(copy), recorder).n_trained_on is None
