@@ -61,7 +61,8 @@ class CommandGroup(TyperGroup):
             context = getattr(error, "ctx", None)
             see = f"{context.command_path} --help".replace(" ", TOGETHER) if context else ""
             hint = f" (see {see})" if see else ""
-            message = error.format_message()  # empty where the help was printed already
+            # Empty where the help was printed already; pydantic says that it is of a value.
+            message = error.format_message().replace(": Value error, ", ": ")
             code = _report(f"{message}{hint}", error.exit_code) if message else error.exit_code
         except Stopped as stopped:
             code = _report(str(stopped), stopped.code)

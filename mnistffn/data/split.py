@@ -1,5 +1,6 @@
 """Holding out the test part."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -156,3 +157,19 @@ def describe_balance(labels: NDArray[Any], split: Split) -> tuple[str, str | Non
         ratio = counts[large] / counts[small]
         problems.append(f"the classes are unbalanced: the largest is {ratio:.1f} times the smallest")
     return balance, "; ".join(problems) or None
+
+
+def hash_content(dataset: Dataset, hashes: NDArray[np.uint64], split: Split) -> str:
+    """Return a hash of images, their shape, labels and split; other variables of a file give another.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    hashes : ndarray of shape (n,)
+        Of its images, by :func:`~mnistffn.data.repeats.hash_images`.
+    split : Split
+    """
+    digest = hashlib.sha256(repr(tuple(dataset.image_shape)).encode())
+    for array in (hashes, dataset.labels, split.train):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -190,7 +190,8 @@ def scale_temperature(
     probabilities : ndarray of shape (n, n_classes), float64
         Of the images that are tested, scaled.
 
-    None where there are too few images, or no errors, to fit a temperature on.
+    None where there are too few images, or no errors, to fit a temperature on, or where none within
+    the bounds is the best.
     """
     if held_out is not None and held_out.may_be_fitted_on:
         temperatures: tuple[float, ...] = (fit_temperature(held_out),)
@@ -206,6 +207,8 @@ def scale_temperature(
         for half, part, temperature in zip(halves, parts, temperatures, strict=True):
             scaled[half] = scale(part.logits, temperature)
         fitted_on, n = "tested images, each half by the other", len(tested.targets)
+    if not all(TEMPERATURES[0] < 0.999 * t and 1.001 * t < TEMPERATURES[1] for t in temperatures):
+        return None
     middle = exp(np.mean(np.log(temperatures)))
     before, after = (score(p, tested.targets) for p in (scale(tested.logits, 1), scaled))
     return Scaling(middle, temperatures, fitted_on, n, before, after), scaled

@@ -167,9 +167,10 @@ def brier_score(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) 
 
 
 def _rank(probabilities: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many classes are more probable than the label."""
+    """Return how many classes come before the label: of equally probable ones the first, as argmax."""
     own = np.take_along_axis(probabilities, targets[:, None], axis=1)
-    return np.asarray((probabilities > own).sum(axis=1))
+    is_first = np.arange(probabilities.shape[1]) < targets[:, None]
+    return np.asarray(((probabilities > own) | ((probabilities == own) & is_first)).sum(axis=1))
 
 
 def _divide(counts: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -19,11 +19,11 @@ from mnistffn.data import (
 from mnistffn.data.cache import read_cache, read_layout, write_cache
 from mnistffn.data.formats.source import Source, is_pipe
 from mnistffn.data.repeats import count_shared, hash_images
-from mnistffn.data.split import SplitKind, split_dataset
+from mnistffn.data.split import SplitKind, hash_content, split_dataset
 from mnistffn.errors import DataError, RunDirectoryError
 from mnistffn.progress import Progress
 from mnistffn.run.directory import RunDirectory
-from mnistffn.run.manifest import MANIFEST, DataRecord
+from mnistffn.run.manifest import MANIFEST, DataRecord, is_read_alike
 from mnistffn.run.options import DataOptions, list_requests, settle_reading
 from mnistffn.run.telling import (
     describe_data,
@@ -172,7 +172,10 @@ def _open(
         unique=unique,
         requested=list_requests(wanted),
         n_trained_on=count_shared(hashes, split.test, split.train),
+        content=hash_content(dataset, hashes, split),
     )
+    if known and not known.content and is_read_alike(known, record):
+        record = replace(record, content="")  # an earlier version did not look at it
     describe_data(dataset, split, record, progress)
     if known and known.fingerprint != record.fingerprint:
         after = replace(run.manifest(), data=record)

@@ -6,7 +6,7 @@ a stage read has changed since: then what it wrote is *stale*.
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -53,6 +53,9 @@ class DataRecord:
         What else was asked for when the file was read.
     n_trained_on : int
         Images for testing that are among those to train on as well.
+    content : str
+        A hash of the images, their shape and labels, and which are trained on; empty in runs of earlier
+        versions.
     """
 
     path: str | None
@@ -72,6 +75,7 @@ class DataRecord:
     unique: bool = False
     requested: dict[str, Any] = field(default_factory=dict)
     n_trained_on: int = 0
+    content: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -81,10 +85,24 @@ class DataRecord:
         # What runs of earlier versions do not have counts only where it differs from what they did.
         content |= {"split": self.split} if self.split != "random" else {}
         content |= {"unique": True} if self.unique else {}
+        content |= {"content": self.content} if self.content else {}
         for name, usual in (("polarity", "bright"), ("labels_mean", "as-is")):
             if (found := self.layout.get(name, usual)) != usual:
                 content[name] = found
         return hashlib.sha256(to_json(content)).hexdigest()
+
+
+def is_read_alike(one: DataRecord, other: DataRecord) -> bool:
+    """Return whether two records differ in nothing but what was not recorded of the content."""
+    seen = [
+        (
+            replace(record, content="").fingerprint,
+            tuple(record.image_shape),
+            [record.requested.get(name) for name in ("images", "labels", "groups")],
+        )
+        for record in (one, other)
+    ]
+    return seen[0] == seen[1]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from mnistffn.wording import count
 
 # What looks at a model, in the order in which people do.
 LOOKS = ("evaluate", "explain", "fields", "maximize")
+# When a command is run again: it reads what those before it write. All others come between.
+TURNS = {"search": 0, "train": 1, "evaluate": 2, "report": 4}
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _choose_next(
         looked_at = stages[DATA].command.removeprefix(DATA) if DATA in stages and not is_settled else ""
         return ["train" if "search" in stages else f"search{looked_at}"]
     if again := [stage.command for stage in stages.values() if stage.stale or stage.damaged]:
-        return list(dict.fromkeys(again))
+        return sorted(dict.fromkeys(again), key=lambda command: TURNS.get(command.split()[0], 3))
     done = {stage.command.split()[0] for stage in stages.values() if stage.name != DATA}
     if missing := [command for command in LOOKS if command not in done]:
         return missing

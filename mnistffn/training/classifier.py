@@ -46,7 +46,7 @@ from mnistffn.training.rows import (
     choose_rows,
     draw_seed,
     find_validation_rows,
-    hold_out,
+    hold_out_images,
 )
 from mnistffn.training.trained import read_trained
 from mnistffn.training.weights import ClassWeight
@@ -299,7 +299,8 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Warns
         -----
         UserWarning
-            ``X`` holds pixels of 0 to 255 that are not uint8, and so are not scaled.
+            ``X`` holds pixels of 0 to 255 that are not uint8, and so are not scaled; or uint8 that do
+            not reach half of 255.
         ConvergenceWarning
             The loss became infinite or NaN, and training stopped there.
         CatastrophicOverfittingWarning
@@ -310,10 +311,11 @@ class FeedForwardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_precision(self.precision, device)
         X, labels = self._check_training_data(X, y)
         _warn_of_raw_pixels(X)
+        _warn_of_dark_pixels(X)
         found = choose_rows(X, labels, rows, sample_weight, self.get_params(deep=False))
         self.classes_ = found.classes
         seed = draw_seed(check_random_state(self.random_state))
-        train, valid = hold_out(found.targets[found.rows], self.validation_fraction, seed)
+        train, valid = hold_out_images(X, found, self.validation_fraction, seed)
         with seeded(seed, self.n_threads, device), computing(self.precision):
             data = as_tensor(X).to(device), as_tensor(found.targets).to(device)
             parts = (
@@ -476,6 +478,16 @@ def _make_part(data: tuple[Tensor, Tensor], found: TrainingRows, places: NDArray
     """Return the part of some places among the rows, on the device where the data are."""
     own = None if found.weights is None else as_tensor(found.weights[places])
     return Part(*data, as_tensor(found.rows[places]).to(data[0].device), own)
+
+
+def _warn_of_dark_pixels(X: NDArray[Any]) -> None:
+    """Warn of what looks like images of 0 to 16 or of 0 and 1, as uint8: they are divided by 255."""
+    if X.dtype == np.uint8 and X.shape[1] >= FEWEST_PIXELS and 0 < (highest := int(X.max())) < 128:
+        msg = (
+            f"X is uint8, which is divided by 255, and goes up to {highest} only: if that is white, "
+            f"give (X / {highest}).astype(np.float32)"
+        )
+        warnings.warn(msg, stacklevel=3)
 
 
 def _warn_of_raw_pixels(X: NDArray[Any]) -> None:

@@ -94,7 +94,7 @@ def train_epochs(
     Warns
     -----
     ConvergenceWarning
-        The loss became infinite or NaN, and training stopped there.
+        The loss or a weight became infinite or NaN, and training stopped there.
     CatastrophicOverfittingWarning
         Training stopped where :func:`has_collapsed` saw it.
     """
@@ -120,8 +120,9 @@ def train_epochs(
         if on_epoch is not None:
             on_epoch(epoch)
         loss = epoch.train_loss if parts[1] is None else epoch.train_loss + epoch.valid_loss
-        if not math.isfinite(loss):
-            msg = f"the loss became {loss} in epoch {epoch.epoch}: lower lr={net.lr}"
+        if not (math.isfinite(loss) and is_finite(net.kept)):
+            what = "weights" if math.isfinite(loss) else "loss"
+            msg = f"the {what} became infinite or NaN in epoch {epoch.epoch}: lower lr={net.lr}"
             warnings.warn(msg, ConvergenceWarning, stacklevel=4)
             best = by_loss
             break
@@ -136,6 +137,11 @@ def train_epochs(
     net.module_.load_state_dict(best.state if best else net.kept.state_dict())
     net.module_.eval()
     return history, best.epoch if best else len(history)
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Return whether all weights and running statistics of a network are finite numbers."""
+    return all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values())
 
 
 def _find_last_fall(history: list[Epoch], min_delta: float) -> int:

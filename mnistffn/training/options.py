@@ -88,9 +88,12 @@ def resolve(
         remedy = f"run {search} first, or give --hidden 360,187"
         msg = f"{run.path / 'params.json'} is missing: {remedy}"
         raise RunDirectoryError(msg)
-    parameters = combine(combine(recipe, searched), given)
+    before = combine(recipe, searched)
+    parameters = combine(before, given)
     taken = [key for key in searched if key not in given]
-    progress.note(f"settings: {'; '.join(_describe(name, searched_by, taken, given, parameters))}")
+    progress.note(
+        f"settings: {'; '.join(_describe(name, searched_by, taken, given, before, parameters))}"
+    )
     return name, parameters | {"hidden": tuple(parameters["hidden"])}, bool(taken)
 
 
@@ -99,6 +102,7 @@ def _describe(
     searched_by: str | None,
     taken: Sequence[str],
     given: Mapping[str, Any],
+    before: Mapping[str, Any],
     parameters: Mapping[str, Any],
 ) -> list[str]:
     """Return what comes from where."""
@@ -108,9 +112,11 @@ def _describe(
         parts.append(f"{', '.join(taken) or 'nothing'} from the search{by}")
     if given:
         parts.append(f"{', '.join(spell_parameter(*item)[0] for item in given.items())} as given")
-    is_changed = parameters["schedule"] != get_recipe(name)["schedule"]
-    if "patience" in given and is_changed and "schedule" not in {*given, *taken}:
+    # What combine changes beside what is given.
+    if parameters["schedule"] != before["schedule"] and "schedule" not in given:
         parts.append("schedule plateau, for patience")
+    if parameters["patience"] != before["patience"] and "patience" not in given:
+        parts.append("no patience, for one-cycle")
     return parts
 
 

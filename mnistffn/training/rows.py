@@ -12,11 +12,15 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 
+from mnistffn.data.repeats import hash_images
 from mnistffn.errors import ParameterError
 from mnistffn.training.batching import choose_batch_size
 from mnistffn.training.weights import combine_weights, take_copies
 
 Rows = NDArray[np.int64]
+
+HASHED = 4096  # rows at a time: copies of all of them would take as much memory as the data
+ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads the few class indices over 64 bits
 
 
 class TrainingRows(NamedTuple):
@@ -101,14 +105,58 @@ def find_validation_rows(
         raise ParameterError(problem, random_state=seed)
     found = choose_rows(X, labels, rows, None, parameters)
     fraction, drawn = parameters["validation_fraction"], draw_seed(RandomState(seed))
-    train, valid = hold_out(found.targets[found.rows], fraction, drawn)
-    # Copies of a row can be on both sides.
+    train, valid = hold_out_images(X, found, fraction, drawn)
+    # Copies of a row can be on both sides, where a class has a single image.
     return np.setdiff1d(found.rows[[] if valid is None else valid], found.rows[train])
 
 
 def draw_seed(generator: RandomState) -> int:
     """Return the seed of a whole training."""
     return int(generator.randint(2**31 - 1))
+
+
+def hold_out_images(
+    X: NDArray[Any], found: TrainingRows, fraction: float, seed: int
+) -> tuple[Rows, Rows | None]:
+    """Hold out a part of the images, all copies of an image on one side.
+
+    Where copies were on both, the validation part would measure what was learned by heart. An image
+    that occurs several times, in the data or by its weight, counts once. Only where a class has a
+    single image are they held out one by one.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+    found : TrainingRows
+    fraction, seed
+        As :func:`hold_out` takes them.
+
+    Returns
+    -------
+    train, valid : ndarray of int64
+        Places among ``found.rows``.
+    """
+    targets = found.targets[found.rows]
+    keys = _hash_rows(X, found.rows) ^ (targets.astype(np.uint64) * ODD)
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    some = targets[np.sort(first)]
+    if not fraction or len(first) == len(keys) or np.bincount(some).min() < 2:
+        return hold_out(targets, fraction, seed)
+    group = np.argsort(np.argsort(first))[inverse]  # in the order in which they occur
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    train, valid = hold_out(some, fraction, seed)
+    assert valid is not None
+    return tuple(np.concatenate([members[image] for image in part]) for part in (train, valid))  # type: ignore[return-value]
+
+
+def _hash_rows(X: NDArray[Any], rows: Rows) -> NDArray[np.uint64]:
+    """Return a number for each of some rows of X, equal for equal rows."""
+    own, inverse = np.unique(rows, return_inverse=True)
+    parts = [
+        hash_images(np.ascontiguousarray(X[own[start : start + HASHED]]).view(np.uint8))
+        for start in range(0, len(own), HASHED)
+    ]
+    return np.concatenate(parts)[inverse]
 
 
 def hold_out(targets: Rows, fraction: float, seed: int) -> tuple[Rows, Rows | None]:

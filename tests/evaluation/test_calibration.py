@@ -161,3 +161,10 @@ def test_without_errors_or_with_few_images_there_is_no_temperature() -> None:
     assert scale_temperature(draw(1), None) is None
     scaling, _ = scale_temperature(draw(100), right)
     assert len(scaling.temperatures) == 2, "no image of the validation part is misread"
+
+
+def test_where_no_temperature_is_the_best_none_is_told() -> None:
+    generator = np.random.default_rng(0)
+    logits, targets = generator.normal(size=(2000, 10)), generator.integers(0, 10, 2000)
+    wrong = logits.argmin(axis=1)  # the hotter, the better
+    assert scale_temperature(Scored(logits, targets), Scored(logits, wrong)) is None

@@ -85,6 +85,12 @@ def test_what_is_not_defined_is_none_and_counts_for_nothing() -> None:
     assert found.macro_f1 == pytest.approx(0.8 / 3)
 
 
+def test_of_equally_probable_classes_the_first_come_first_as_for_the_prediction() -> None:
+    # What is left of logits such as 1000, 0 and -1.
+    found = measure(np.tile([1.0, 0.0, 0.0], (3, 1)), np.arange(3), np.arange(3))
+    assert (found.accuracy, found.top2_accuracy) == (pytest.approx(1 / 3), pytest.approx(2 / 3))
+
+
 def test_a_single_image_can_be_measured() -> None:
     found = measure(np.array([[0.7, 0.2, 0.1]]), np.array([1]), np.arange(3))
     assert (found.accuracy, found.top2_accuracy, found.n) == (0, 1, 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import Recorder
 from scipy.io import savemat
 
 from mnistffn.data import builtin_digits
@@ -279,13 +280,31 @@ def test_groups_stay_on_one_side(run: RunDirectory, tmp_path: Path) -> None:
         open_run_data(run, DataOptions(path, groups="pens"), None, Progress())
 
 
+def test_other_variables_of_the_same_file_are_other_data(
+    run: RunDirectory, tmp_path: Path, recorder
+) -> None:
+    digits = builtin_digits()
+    path, writers = tmp_path / "both.npz", np.random.default_rng(0).integers(0, 40, (2, 1797))
+    content = {"X": digits.flat, "low": digits.labels % 5, "digit": digits.labels}
+    np.savez(path, **content, session=writers[0], writer=writers[1])
+    first = settle(run, DataOptions(path, labels="digit", groups="writer"))
+    again = open_run_data(run, DataOptions(), None, recorder)
+    assert again.record.fingerprint == first.record.fingerprint
+    assert "out of date" not in warnings_of(recorder)
+    for reading in ({"labels": "low"}, {"groups": "session"}, {"image_shape": (4, 16)}):
+        told = Recorder()
+        other = open_run_data(run, DataOptions(path, **reading), None, told)
+        assert other.record.fingerprint != first.record.fingerprint
+        assert "train will be out of date" in warnings_of(told)
+
+
 def test_a_run_of_an_earlier_version_keeps_its_split_and_its_reading(
     run: RunDirectory, digits_mat: Path
 ) -> None:
     data = settle(run, DataOptions(digits_mat))
     manifest = json.loads((run.path / "run.json").read_text())
     old = manifest["data"]
-    for name in ("relative_path", "split", "unique", "requested", "n_trained_on"):
+    for name in ("relative_path", "split", "unique", "requested", "n_trained_on", "content"):
         del old[name]
     names = ("images", "labels", "value_range", "orientation", "evidence")
     old["layout"] = {name: old["layout"][name] for name in names}

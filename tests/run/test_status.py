@@ -34,6 +34,19 @@ def test_what_is_there_is_told_and_what_comes_next(trained_run: Path) -> None:
     assert read_status(run).next_commands == [told], "what trains the same once more"
 
 
+def test_what_is_out_of_date_is_named_in_an_order_in_which_it_can_be_run(trained_run: Path) -> None:
+    run = RunDirectory(trained_run)
+    for name in ("report", "predict", "evaluate", "fields-layer1"):
+        command = name.partition("-")[0]
+        with run.locked(), run.stage(name, command=command, options={}, reads=["model.pt"]):
+            pass
+    assert invoke("train", "--hidden", "8", "--epochs", "1", "-r", trained_run, "-q").exit_code == 0
+    again = [command.split()[0] for command in read_status(run).next_commands]
+    assert again[0] == "evaluate"
+    assert again[-1] == "report"
+    assert set(again[1:-1]) >= {"predict", "fields"}
+
+
 def test_what_was_stopped_is_told_first(trained_run: Path) -> None:
     run = RunDirectory(trained_run)
     (trained_run / SEARCHING).mkdir(exist_ok=True)

@@ -266,13 +266,35 @@ def test_without_a_seed_or_a_validation_part_no_rows_are_told() -> None:
             FeedForwardClassifier(random_state=state).find_validation_rows(X, y)
 
 
-def test_copies_of_a_row_that_are_trained_on_are_not_held_out() -> None:
+@pytest.mark.parametrize("weight", [5.0, 5.5])
+def test_copies_do_not_make_the_validation_part_easy(weight: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 10, 600)  # what nobody can learn but by heart
+    classifier = FeedForwardClassifier((128,), max_epochs=25, schedule="constant", random_state=0)
+    classifier.fit(X[:600], noise, np.full(600, weight))
+    assert classifier.history_[-1].train_loss < 1
+    assert classifier.history_[-1].valid_accuracy < 0.3
+
+
+def test_images_of_any_weight_are_held_out() -> None:
     weights = {label: 1 + label % 2 for label in range(10)}  # whole numbers: copies
     classifier = FeedForwardClassifier(random_state=0, class_weight=weights)
     found = classifier.find_validation_rows(X, y)
-    even = y[found] % 2 == 0
-    assert even.mean() > 0.85, "of an odd digit one copy is nearly always trained on"
-    assert 50 < even.sum() < 100
+    assert len(found) == np.ceil(0.1 * len(y))
+    assert 0.4 < (y[found] % 2).mean() < 0.6
+
+
+@pytest.mark.filterwarnings("ignore:Casting|overflow")
+def test_weights_that_became_infinite_in_the_last_step_are_not_kept() -> None:
+    options = {"validation_fraction": 0, "batch_size": len(X), "max_epochs": 1, "lr": 1e39}
+    with pytest.warns(ConvergenceWarning, match="weights became infinite"):
+        classifier = FeedForwardClassifier(**SMALL | {"patience": 0} | options).fit(X, y)
+    assert classifier.best_epoch_ == 0
+    assert np.isfinite(classifier.predict_proba(X)).all()
+
+
+def test_dark_uint8_is_told() -> None:
+    with pytest.warns(UserWarning, match=r"goes up to 16 only: .* \(X / 16\)"):
+        FeedForwardClassifier(**SMALL).fit((X * 16).astype(np.uint8), y)
 
 
 def test_logarithms_are_finite_where_probabilities_are_rounded_to_zero() -> None:
