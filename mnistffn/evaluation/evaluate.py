@@ -91,13 +91,14 @@ def run_evaluate(
     images, labels = dataset.images[index], dataset.labels[index]
     source = f"test part of {dataset.source}" if record else f"all of {dataset.source}"
     options = {"source": source, "n": len(index), "device": "cpu"}
-    names = ResultNames()
+    names, reads = ResultNames(), ["model.pt"]
     if record is None and data.path is not None:
         names = name_results(run, data.path, dataset.sha256)
         options["file"] = str(data.path.resolve())
+        reads += [options["file"]] * data.path.is_file()  # neither a folder nor a pipe
         progress.note(f"the results are named after this file: {names.of('metrics.json')} and others")
     with run.stage(
-        names.stage, command=names.command, options=options, reads=["model.pt"], data=record
+        names.stage, command=names.command, options=options, reads=reads, data=record
     ) as stage:
         found = _examine(run, model, tested)
         result = EvaluateResult(found, names, source, tested.n_trained_on)
@@ -108,7 +109,7 @@ def run_evaluate(
         draw_findings(stage, names, found, images)
     if attack_options is None:
         return result
-    attacked = Attacked(model, images, labels, index, source, names)
+    attacked = Attacked(model, images, labels, index, source, names, reads)
     robustness = evaluate_under_attack(run, attacked, record, attack_options, progress)
     return EvaluateResult(found, names, source, tested.n_trained_on, robustness)
 

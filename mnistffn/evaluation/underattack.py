@@ -1,5 +1,6 @@
 """Attacking the images that a run's network is tested on, and writing what came of it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any
@@ -30,6 +31,8 @@ class Attacked:
     source : str
         Where they are from.
     names : ResultNames
+    reads : sequence of str
+        Files that they and the model are read from.
     """
 
     model: Model
@@ -38,6 +41,7 @@ class Attacked:
     index: NDArray[np.int64]
     source: str
     names: ResultNames
+    reads: Sequence[str]
 
 
 def evaluate_under_attack(
@@ -59,7 +63,7 @@ def evaluate_under_attack(
     command = f"{names.command} --attack {strengths} --attack-norm {options.norm}{restarts}"
     resolved = asdict(options) | {"n_steps": PGD_STEPS, "source": attacked.source, "device": "cpu"}
     with run.stage(
-        names.attack_stage, command=command, options=resolved, reads=["model.pt"], data=record
+        names.attack_stage, command=command, options=resolved, reads=attacked.reads, data=record
     ) as stage:
         targets = np.searchsorted(model.classes, labels)
         X = images.reshape(len(images), -1)

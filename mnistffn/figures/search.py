@@ -117,12 +117,12 @@ def draw_search(picture: SearchPicture) -> Figure:
     for place, panel in enumerate(picture.panels):
         row, column = divmod(place, n_columns)
         axes = figure.add_subplot(grid[row, column], sharey=first) if place else first
-        _draw_panel(axes, panel, picture)
+        _draw_panel(axes, panel, picture, is_first=not place)
         if column:
             axes.tick_params(labelleft=False)
         else:
             axes.set_ylabel("cross-validated accuracy (%)")
-    _limit(first, picture)
+    first.set_ylim(*_find_limits(picture))
     _draw_importance(figure.add_subplot(grid[-1, -1]), picture)
     handles, labels = first.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, n_columns + 1), fontsize=8)
@@ -130,7 +130,7 @@ def draw_search(picture: SearchPicture) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel, picture: SearchPicture) -> None:
+def _draw_panel(axes: Axes, panel: Panel, picture: SearchPicture, *, is_first: bool) -> None:
     accuracies = 100 * picture.accuracies
     means, lows, highs = accuracies.mean(axis=1), accuracies.min(axis=1), accuracies.max(axis=1)
     x = _place(panel, picture.candidates)
@@ -159,6 +159,15 @@ def _draw_panel(axes: Axes, panel: Panel, picture: SearchPicture) -> None:
             markeredgewidth=1.8, label="the smallest within one standard error",
         )  # fmt: skip
     _label(axes, panel)
+    if not np.array_equal(x, panel.values, equal_nan=True):
+        axes.set_xlabel(f"{panel.label} (equal ones side by side)")
+    far = _find_far_worse(picture)
+    if far.any():
+        n = len(np.unique(picture.candidates[far]))
+        told = f"{n} far worse, below the picture" if is_first else None
+        bottom, top = _find_limits(picture)
+        at = np.full(int(far.sum()), bottom + 0.03 * (top - bottom))
+        axes.plot(x[far], at, " ", marker="$\\downarrow$", color="0.4", label=told)
 
 
 def _place(panel: Panel, candidates: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -203,36 +212,40 @@ def _label(axes: Axes, panel: Panel) -> None:
     axes.set_title(title, fontsize=9, color=EDGE if panel.edge else "black")
 
 
-def _limit(axes: Axes, picture: SearchPicture) -> None:
-    """Leave far worse candidates below the picture, and say so: they would press all others flat."""
+def _find_far_worse(picture: SearchPicture) -> NDArray[np.bool_]:
+    """Return which rows are left below the picture: they would press all others flat."""
     accuracies = 100 * picture.accuracies
     means = accuracies.mean(axis=1)
     best, middle = accuracies[0].max(), np.median(means)
-    lowest = max(float(accuracies.min()), float(middle - 3 * max(best - middle, 0.5)))
-    margin = 0.05 * max(float(accuracies.max()) - lowest, 0.5)
-    axes.set_ylim(lowest - margin, min(float(accuracies.max()) + margin, 100 + margin))
-    n_below = len(np.unique(picture.candidates[means < lowest]))
-    if n_below:
-        label = f"{n_below} far worse, below the picture"
-        axes.plot([], [], " ", marker="$\\downarrow$", color="0.4", label=label)
+    return np.asarray(means < middle - 3 * max(best - middle, 0.5))
+
+
+def _find_limits(picture: SearchPicture) -> tuple[float, float]:
+    """Return the lowest and highest accuracy that are drawn, in percent."""
+    shown = 100 * picture.accuracies[~_find_far_worse(picture)]
+    lowest, highest = float(shown.min()), float(shown.max())
+    margin = 0.05 * max(highest - lowest, 0.5)
+    return lowest - margin, min(highest + margin, 100 + margin)
 
 
 def _draw_importance(axes: Axes, picture: SearchPicture) -> None:
-    axes.set_title(textwrap.fill(picture.importance, 44), fontsize=9)
+    told = textwrap.fill(picture.importance, 44)
     panels = [panel for panel in picture.panels if np.isfinite(panel.share)]
     if not panels:
         axes.set_axis_off()
+        axes.text(0.5, 0.5, told, ha="center", va="center", fontsize=9, transform=axes.transAxes)
         return
+    axes.set_title(told, fontsize=9)
     panels = sorted(panels, key=lambda panel: panel.share)
     shares = [panel.share for panel in panels]
     colors = ["tab:blue" if share > picture.chance else OTHER for share in shares]
     axes.barh([panel.name for panel in panels], shares, 0.6, color=colors)
     axes.axvline(picture.chance, color="black", linestyle="--", linewidth=1)
     n, images = picture.measured
-    told = f" on {images:,} images" if images else ""
+    on = f" on {images:,} images" if images else ""
     axes.set(xlim=(0, 1), xticks=(0, 0.5, 1))
     explained = "share of the variance of the accuracies' ranks that each explains alone"
     chance = "left of the dashed line it may be chance"
     axes.set_xlabel(
-        "\n".join(textwrap.wrap(f"{explained} ({n} candidates{told}); {chance}", 46)), fontsize=8
+        "\n".join(textwrap.wrap(f"{explained} ({n} candidates{on}); {chance}", 46)), fontsize=8
     )

@@ -119,7 +119,8 @@ class StageRecord:
     started, ended : str
         ISO 8601, UTC.
     inputs, outputs : dict of str to str
-        SHA-256 of every file of the run directory; among the inputs, ``data`` is a fingerprint.
+        SHA-256 of every file, by its name in the run directory or its whole path; among the inputs,
+        ``data`` is a fingerprint.
     """
 
     command: str
@@ -153,6 +154,8 @@ class Manifest:
                 if self.data is None or self.data.fingerprint != digest:
                     return "the data or their split changed after it was made"
                 continue
+            if Path(name).is_absolute() and not Path(name).exists():
+                continue  # a file of somebody else's, which is elsewhere now
             if hash_file(folder / name) != digest:
                 return f"{name} changed after it was made"
             for _, maker in self.find_makers(name):

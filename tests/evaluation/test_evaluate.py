@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from mnistffn.progress import Progress
 from mnistffn.run.data import open_test_images
 from mnistffn.run.directory import RunDirectory, StaleWarning
 from mnistffn.run.options import DataOptions
+from mnistffn.run.status import read_status
 
 
 def test_a_run_is_measured_on_its_test_part_in_evaluation_mode(trained_run: Path) -> None:
@@ -79,6 +81,22 @@ def test_other_files_leave_the_results_of_the_run_and_of_each_other_alone(
     stale = run.stale_commands()
     assert f"evaluate {digits_mat}" in stale
     assert any(command.startswith(f"evaluate {digits_mat} --attack 0.1") for command in stale)
+
+
+def test_results_on_a_file_that_has_changed_are_out_of_date(
+    trained_run: Path, digits_mat: Path, write_mat
+) -> None:
+    run, names = RunDirectory(trained_run), ("evaluate-digits", "attack-digits")
+    assert invoke("evaluate", digits_mat, "--attack", "0.1", "-r", trained_run, "-q").exit_code == 0
+
+    def list_stale() -> dict[str, str | None]:
+        return {stage.name: stage.stale for stage in read_status(run).stages if stage.name in names}
+
+    assert list_stale() == dict.fromkeys(names)
+    digits_mat.rename(digits_mat.with_name("elsewhere.mat"))
+    assert list_stale() == dict.fromkeys(names), "nothing says that it is another one"
+    shutil.copy(write_mat("new.mat"), digits_mat)
+    assert all("digits.mat changed after" in why for why in list_stale().values())
 
 
 def test_the_temperature_is_fitted_on_the_validation_part_where_it_is_known(trained_run: Path) -> None:

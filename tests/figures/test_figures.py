@@ -700,9 +700,13 @@ def test_an_edge_is_named_and_marked_on_its_side() -> None:
 def test_far_worse_candidates_do_not_press_the_others_flat_and_are_counted() -> None:
     accuracies = 0.97 + 0.01 * generator.random((12, 3))
     accuracies[-2:] = 0.1
-    figure = draw_search(search_picture(accuracies=accuracies))
+    picture = search_picture(accuracies=accuracies)
+    figure = draw_search(picture)
     assert figure.axes[0].get_ylim()[0] > 90
     assert "2 far worse, below the picture" in [t.get_text() for t in figure.legends[0].get_texts()]
+    [arrows] = find_curves(figure.axes[0], "$\\downarrow$")
+    np.testing.assert_array_equal(arrows[:, 0], picture.panels[0].values[-2:])
+    assert (arrows[:, 1] > figure.axes[0].get_ylim()[0]).all()
 
 
 def test_what_may_be_chance_is_grey_and_too_few_candidates_are_said() -> None:
@@ -713,4 +717,4 @@ def test_what_may_be_chance_is_grey_and_too_few_candidates_are_said() -> None:
     assert [name for name, color in colors.items() if color[0] != color[1]] == ["learning rate"]
     few = draw_search(search_picture(1, 3)).axes[-1]
     assert not few.axison
-    assert "too few candidates" in few.get_title()
+    assert "too few candidates" in few.texts[0].get_text()
