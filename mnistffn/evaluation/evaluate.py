@@ -94,8 +94,9 @@ def run_evaluate(
     names, reads = ResultNames(), ["model.pt"]
     if record is None and data.path is not None:
         names = name_results(run, data.path, dataset.sha256)
-        options["file"] = str(data.path.resolve())
-        reads += [options["file"]] * data.path.is_file()  # neither a folder nor a pipe
+        file = str(data.path.resolve())
+        options["file"] = file
+        reads += [file] * data.path.is_file()  # neither a folder nor a pipe
         progress.note(f"the results are named after this file: {names.of('metrics.json')} and others")
     with run.stage(
         names.stage, command=names.command, options=options, reads=reads, data=record

@@ -38,6 +38,7 @@ def draw_robustness(
     curve.plot(
         np.append(0, reached),
         100 * np.append(clean, left),
+        drawstyle="steps-post",
         color="tab:purple",
         label="from each image's smallest strength",
     )

@@ -164,10 +164,10 @@ def _draw_panel(axes: Axes, panel: Panel, picture: SearchPicture, *, is_first: b
     far = _find_far_worse(picture)
     if far.any():
         n = len(np.unique(picture.candidates[far]))
-        told = f"{n} far worse, below the picture" if is_first else None
+        legend = f"{n} far worse, below the picture" if is_first else None
         bottom, top = _find_limits(picture)
         at = np.full(int(far.sum()), bottom + 0.03 * (top - bottom))
-        axes.plot(x[far], at, " ", marker="$\\downarrow$", color="0.4", label=told)
+        axes.plot(x[far], at, " ", marker="$\\downarrow$", color="0.4", label=legend)
 
 
 def _place(panel: Panel, candidates: NDArray[np.int64]) -> NDArray[np.float64]:

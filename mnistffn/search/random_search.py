@@ -32,7 +32,7 @@ from mnistffn.search.trial import Fits, Trial
 from mnistffn.training.classifier import FeedForwardClassifier
 from mnistffn.training.device import check_precision, resolve_device
 from mnistffn.training.parameters import TUNABLE, check_parameters
-from mnistffn.training.recipes import combine, get_recipe
+from mnistffn.training.recipes import get_recipe
 from mnistffn.wording import count
 
 
@@ -113,9 +113,7 @@ def random_search(
         msg = f"not one candidate was finished in {options.time_limit:g} s: allow more time"
         raise MnistffnError(msg)
     recipe, fixed = get_recipe(options.recipe), classifier.get_params(deep=False)
-    # Patience belongs to the search, and so does the schedule that it asks for.
-    kept = combine(recipe, {k: value for k, value in options.parameters.items() if k != "patience"})
-    differs = [name for name in TUNABLE if fixed[name] == kept[name] != recipe[name]]
+    differs = [name for name in TUNABLE if fixed[name] != recipe[name]]
     return SearchResult(
         tested,
         options.n_trials - len({json.dumps(candidate.parameters) for candidate in tested}),

@@ -19,6 +19,13 @@ from mnistffn.training.parameters import (
 )
 from mnistffn.training.recipes import DEFAULT_RECIPE, combine, get_recipe
 
+# What has no effect unless another parameter is set.
+NEEDED = {
+    "augment": ("rotation", "scaling", "shear", "shift", "elastic", "elastic_width"),
+    "adversarial": ("adversarial_norm", "adversarial_steps"),
+    "patience": ("min_delta",),
+}
+
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -91,10 +98,29 @@ def resolve(
     before = combine(recipe, searched)
     parameters = combine(before, given)
     taken = [key for key in searched if key not in given]
+    for option, needed in find_idle(given, parameters):
+        progress.note(f"warning: {option} has no effect without {needed}")
     progress.note(
         f"settings: {'; '.join(_describe(name, searched_by, taken, given, before, parameters))}"
     )
     return name, parameters | {"hidden": tuple(parameters["hidden"])}, bool(taken)
+
+
+def find_idle(given: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the options that were given and have no effect, each with the one that it needs.
+
+    Examples
+    --------
+    >>> parameters = {"augment": False, "adversarial": 0.05, "patience": 0}
+    >>> find_idle({"rotation": 30.0, "adversarial_steps": 5}, parameters)
+    [('--rotation', '--augment')]
+    """
+    return [
+        (spell_parameter(name, given[name])[0], spell_parameter(needed, value=True)[0])
+        for needed, names in NEEDED.items()
+        for name in names
+        if name in given and not parameters[needed]
+    ]
 
 
 def _describe(

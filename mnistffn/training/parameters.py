@@ -284,5 +284,7 @@ def spell_parameter(name: str, value: Any) -> list[str]:
 def check_tunable(name: str) -> None:
     """Raise UsageError unless a parameter can be searched beside sizes and dropout."""
     if name not in TUNABLE:
+        own = {"hidden": "--hidden and --layers", "dropout": "--dropout"}.get(name)
         msg = f"{name} cannot be tuned like this, only {', '.join(TUNABLE)}"
+        msg += f"; the bounds of {name} are those of {own}" if own else ""
         raise UsageError(msg)

@@ -159,7 +159,6 @@ def test_a_run_writes_its_parameters_and_every_candidate(tmp_path: Path, recorde
     assert written["recipe"] == "fast"
     assert written["label_smoothing"] == 0.1
     assert "patience" not in written
-    assert "schedule" not in written, "it was the search's for its patience"
     assert written["augment"] in (True, False)
     assert written["cv_accuracy"]["accuracies"] == list(result.best.accuracies)
     assert written["cv_accuracy"]["interval"][0] <= written["cv_accuracy"]["mean"]

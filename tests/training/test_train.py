@@ -90,6 +90,25 @@ def test_without_a_search_the_layers_must_be_given(run: RunDirectory) -> None:
     assert not run.path.exists()
 
 
+def test_options_without_effect_and_what_they_change_beside_are_told(
+    run: RunDirectory, recorder
+) -> None:
+    given = {"hidden": (4,), "max_epochs": 1, "rotation": 30.0, "min_delta": 0.1}
+    options = TrainOptions("document", given | {"schedule": "one-cycle"})
+    run_train(run, DataOptions(), options, recorder)
+    told = "\n".join(recorder.notes)
+    assert "warning: --rotation has no effect without --augment" in told
+    assert "warning: --min-delta has no effect without --patience" in told
+    assert "no patience, for one-cycle" in told
+
+
+def test_a_schedule_of_the_search_that_patience_changes_is_told(run: RunDirectory, recorder) -> None:
+    put_parameters(run, schedule="one-cycle", recipe="fast")
+    options = TrainOptions(parameters={"patience": 1, "max_epochs": 1})
+    assert run_train(run, DataOptions(), options, recorder).parameters["schedule"] == "plateau"
+    assert "schedule plateau, for patience" in "\n".join(recorder.notes)
+
+
 def test_damaged_parameters_are_told(run: RunDirectory) -> None:
     put_parameters(run)
     (run.path / "params.json").write_text("{")
