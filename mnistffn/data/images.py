@@ -116,7 +116,7 @@ def read_images(
     background = Background.of(values)
     if problem := _question(background, names, scale):
         if not is_named and (background.is_photograph or scale.low < 0):
-            msg = f"{source}: {problem}; to read them all the same, name them with --images"
+            msg = f"{source}: {problem}; to read them anyway, name them with --images"
             raise DataError(msg)
         warnings.append(problem)
     if background.is_framed:

@@ -292,7 +292,9 @@ class Finder:
             label for v in self.variables for label in find_labels(v, self.read, None) if label.n > 1
         ]
         if not vectors:
-            self._refuse("holds no labels; expected one for every image", "name them with --labels")
+            self._refuse(
+                "holds no labels; expected one for every image", "name the labels with --labels"
+            )
         largest = max(images, key=lambda variable: variable.size)
         counts = ", ".join(f"{label.n} labels in {label.variable}" for label in vectors[:3])
         self._refuse(f"has not as many labels as images: there are {counts} for {largest}")

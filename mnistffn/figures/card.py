@@ -132,7 +132,7 @@ def _describe(content: Mapping[str, Any]) -> list[str]:
         f"is read as {score['prediction']} ({score['probability']:.2f}) by the network",
         f"and as {score['neighbours_prediction']} ({n_neighbours} of {NEIGHBOURS}) by neighbours",
         f"{score['distance_rank']:.0%} of real images are nearer to training",
-        f"the unit is number {score['rank']} of its layer",
+        f"the unit ranks {score['rank']} in its layer",
     ]
     if score["agreement"] is not None:
         lines.append(f"starts agree by {score['agreement']:.2f}")

@@ -97,7 +97,7 @@ def describe_score(score: Mapping[str, Any], *, is_short: bool = False) -> list[
         f"neighbours: {score['neighbours_prediction']} ({n_neighbours} of {NEIGHBOURS})",
     ]
     spelled = {
-        "rank": "number {} of its layer",
+        "rank": "rank {} in its layer",
         "distance_rank": "unusual {:.0%}",
         "agreement": "starts agree {:.2f}",
         "survival": "after a shift {:.0%}",

@@ -56,7 +56,7 @@ def _summarise_accuracy(candidate: Candidate) -> dict[str, Any]:
 def describe_winner(result: SearchResult) -> list[str]:
     """Return lines on the best candidate, on the smallest that is as good, and on how sure that is."""
     findings, best = result.findings, result.best
-    images = "" if best.n_images is None else f" trained on {count(best.n_images, 'image')}"
+    images = "" if best.n_images is None else f", trained on {count(best.n_images, 'image')}"
     found, n_folds = findings.accuracy, count(len(best.accuracies), "fold")
     lines = [
         f"best: {spell_parameters(best)}",
@@ -64,7 +64,8 @@ def describe_winner(result: SearchResult) -> list[str]:
         f"{count(findings.n_parameters[0], 'parameter')}{images}",
     ]
     if findings.n_compared == 1:
-        return [*lines, "it was compared with no other candidate"]
+        alone = "it was compared with no other candidate"
+        return [*lines, f"{alone} on as many images" if best.n_images else alone]
     last = "" if best.n_images is None else " of the last round"
     if findings.n_within == 1:
         others = f"none of the {findings.n_compared - 1} others{last} is"

@@ -116,7 +116,7 @@ DIGITS = builtin_digits().flat[:40]
     [
         ({"input_images": None}, r"holds no images; expected .*, found output_labels|found output_labels \(40, 1\): name them with --images"),  # noqa: E501
         ({"input_images": np.ones((40, 61))}, r"not as many labels as images: .* 40 labels .* input_images \(40, 61\)"),  # noqa: E501
-        ({"output_labels": None}, r"holds no labels; .* found input_images \(40, 64\): name them with --labels"),  # noqa: E501
+        ({"output_labels": None}, r"holds no labels; .* found input_images \(40, 64\): name the labels with --labels"),  # noqa: E501
         ({"output_labels": np.arange(39)}, "there are 39 labels in output_labels .* for input_images"),
         ({"input_images": nan_images()}, "pixels that are NaN or infinite: 1 of them"),
         ({"input_images": np.full((40, 64), 7.0)}, "values from 7 to 7"),
