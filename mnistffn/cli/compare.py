@@ -89,13 +89,13 @@ def _describe(content: Mapping[str, Any]) -> "Iterator[tuple[str, FittedTable]]"
     attack, differing = content["attack"], content["settings_that_differ"]
     text = f"all were tested on the same {count(content['n'], 'image')}"
     if attack:
-        text += f"; under {attack['strength']:g}: accuracy under PGD so strong ({attack['norm']})"
+        text += f"; under {attack['strength']:g}: accuracy under PGD ({attack['norm']})"
     yield text, _make_table(content)
     corrected = ", Holm's correction" if len(content["pairs"]) > 1 else ""
     text = f"read right by only one of two; p: McNemar's exact test{corrected}"
     yield text, _make_pairs_table(content)
     if differing and len(content["runs"]) <= WIDEST:
-        alone = "" if len(differing) == 1 else "; which of them is the reason is not known"
+        alone = "" if len(differing) == 1 else ", any of which may be the reason"
         yield f"settings in which the trainings differ{alone}", _make_settings_table(content)
 
 

@@ -115,7 +115,7 @@ def _make_table(images: Sequence[Mapping[str, Any]]) -> "FittedTable":
         "image", "label", "read as", "next class", "strongest unit", "smallest change", "nearest image",
         "pattern fits",
     ]  # fmt: skip
-    told = "percent: the unit's share of what spoke for the class; last two columns: of which class"
+    told = "percent: of what spoke for the class; nearest image, pattern: of which class"
     return make_table(columns, rows, told, n_kept=3)
 
 
