@@ -94,9 +94,9 @@ def run_evaluate(
     names, reads = ResultNames(), ["model.pt"]
     if record is None and data.path is not None:
         names = name_results(run, data.path, dataset.sha256)
-        file = str(data.path.resolve())
-        options["file"] = file
-        reads += [file] * data.path.is_file()  # neither a folder nor a pipe
+        options["file"] = str(data.path.resolve())
+        both = data.path, data.open(data.path).labels
+        reads += [str(path.resolve()) for path in both if path and path.is_file()]  # no folder, no pipe
         progress.note(f"the results are named after this file: {names.of('metrics.json')} and others")
     with run.stage(
         names.stage, command=names.command, options=options, reads=reads, data=record

@@ -7,8 +7,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistffn.evaluation.metrics import Z95
+
 LEVEL = 0.05  # of p, below which a difference is called more than chance
-Z = 1.959964  # standard deviations of 95%
 
 
 @dataclass(frozen=True)
@@ -110,5 +111,5 @@ def _bound_difference(only_first: int, only_second: int, n: int) -> tuple[float,
     """Return the adjusted Wald interval of (only_first - only_second) / n: one more of each kind."""
     first, second = ((count + 1) / (n + 2) for count in (only_first, only_second))
     middle = first - second
-    width = Z * math.sqrt((first + second - middle**2) / (n + 2))
+    width = Z95 * math.sqrt((first + second - middle**2) / (n + 2))
     return max(-1.0, middle - width), min(1.0, middle + width)

@@ -117,7 +117,7 @@ def draw_search(picture: SearchPicture) -> Figure:
     for place, panel in enumerate(picture.panels):
         row, column = divmod(place, n_columns)
         axes = figure.add_subplot(grid[row, column], sharey=first) if place else first
-        _draw_panel(axes, panel, picture, is_first=not place)
+        _draw_panel(axes, panel, picture)
         if column:
             axes.tick_params(labelleft=False)
         else:
@@ -130,7 +130,7 @@ def draw_search(picture: SearchPicture) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel, picture: SearchPicture, *, is_first: bool) -> None:
+def _draw_panel(axes: Axes, panel: Panel, picture: SearchPicture) -> None:
     accuracies = 100 * picture.accuracies
     means, lows, highs = accuracies.mean(axis=1), accuracies.min(axis=1), accuracies.max(axis=1)
     x = _place(panel, picture.candidates)
@@ -163,8 +163,7 @@ def _draw_panel(axes: Axes, panel: Panel, picture: SearchPicture, *, is_first: b
         axes.set_xlabel(f"{panel.label} (equal ones side by side)")
     far = _find_far_worse(picture)
     if far.any():
-        n = len(np.unique(picture.candidates[far]))
-        legend = f"{n} far worse, below the picture" if is_first else None
+        legend = f"{len(np.unique(picture.candidates[far]))} far worse, below the picture"
         bottom, top = _find_limits(picture)
         at = np.full(int(far.sum()), bottom + 0.03 * (top - bottom))
         axes.plot(x[far], at, " ", marker="$\\downarrow$", color="0.4", label=legend)

@@ -136,8 +136,7 @@ def _open(
     source = given or _locate(run, options, known, may_settle=may_settle)
     if source is None:
         options.refuse_without_file()
-        if known is None:
-            warn_of_another(run, progress)
+        warn_of_another(run.manifest(), progress)
     sha256 = builtin_digits().sha256 if source is None else source.sha256
     is_same = known is not None and sha256 == known.sha256
     if known and not is_same and not may_settle:

@@ -78,6 +78,11 @@ class DataRecord:
     content: str = ""
 
     @property
+    def reading(self) -> str:
+        """The fingerprint without the content: how the file is read and split."""
+        return replace(self, content="").fingerprint
+
+    @property
     def fingerprint(self) -> str:
         """A hash of what a stage reads of the data: the file, how it is read, and the split."""
         names = ("sha256", "orientation", "test_size", "split_seed")
@@ -94,15 +99,12 @@ class DataRecord:
 
 def is_read_alike(one: DataRecord, other: DataRecord) -> bool:
     """Return whether two records differ in nothing but what was not recorded of the content."""
-    seen = [
-        (
-            replace(record, content="").fingerprint,
-            tuple(record.image_shape),
-            [record.requested.get(name) for name in ("images", "labels", "groups")],
-        )
+    names = ("images", "labels", "groups")
+    first, second = (
+        (record.reading, record.image_shape, [record.requested.get(name) for name in names])
         for record in (one, other)
-    ]
-    return seen[0] == seen[1]
+    )
+    return first == second
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,13 @@ class Manifest:
     def to_json(self) -> bytes:
         """Return the text of the file."""
         return to_json(asdict(self))
+
+    @property
+    def looked_at(self) -> str:
+        """What ``data`` was told of a file, while the run has no data yet; else empty."""
+        if self.data is not None or DATA not in self.stages:
+            return ""
+        return self.stages[DATA].command.removeprefix(DATA).strip()
 
     def find_makers(self, file: str) -> Iterator[tuple[str, StageRecord]]:
         """Yield the stages that wrote a file, with their names."""

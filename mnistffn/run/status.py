@@ -100,9 +100,7 @@ def read_status(run: RunDirectory) -> RunStatus:
         stages,
         list(stopped.values()),
         find_holder(run.path),
-        _choose_next(
-            {stage.name: stage for stage in stages}, stopped, is_settled=manifest.data is not None
-        ),
+        _choose_next({stage.name: stage for stage in stages}, stopped, manifest.looked_at),
     )
 
 
@@ -134,15 +132,14 @@ def _find_stopped(run: RunDirectory) -> dict[str, str]:
 
 
 def _choose_next(
-    stages: Mapping[str, StageStatus], stopped: Mapping[str, str], *, is_settled: bool
+    stages: Mapping[str, StageStatus], stopped: Mapping[str, str], looked_at: str
 ) -> list[str]:
     """Return what to run next: what was stopped or is out of date first, then what is missing."""
     if stopped:
         return list(stopped)
     if "train" not in stages:
         # What data has looked at is not the run's yet: the search is told of it in the same words.
-        looked_at = stages[DATA].command.removeprefix(DATA) if DATA in stages and not is_settled else ""
-        return ["train" if "search" in stages else f"search{looked_at}"]
+        return ["train" if "search" in stages else f"search {looked_at}".strip()]
     if again := [stage.command for stage in stages.values() if stage.stale or stage.damaged]:
         return sorted(dict.fromkeys(again), key=lambda command: TURNS.get(command.split()[0], 3))
     done = {stage.command.split()[0] for stage in stages.values() if stage.name != DATA}

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from mnistffn.data import Dataset, Split, builtin_digits, describe_balance
+from mnistffn.data import Dataset, Split, describe_balance
 from mnistffn.progress import Progress
-from mnistffn.run.directory import RunDirectory
-from mnistffn.run.manifest import DataRecord
+from mnistffn.run.manifest import DataRecord, Manifest
 from mnistffn.wording import count
 
 
@@ -45,15 +44,13 @@ def warn_of_shared(n_shared: int, n: int, progress: Progress, remedy: str = "") 
     )
 
 
-def warn_of_another(run: RunDirectory, progress: Progress) -> None:
+def warn_of_another(manifest: Manifest, progress: Progress) -> None:
     """Say where ``data`` has looked at a file, and the built-in digits are taken."""
-    if "data" in run.manifest().stages and (run.path / "data.json").exists():
-        seen = run.read_json("data.json")
-        if seen["sha256"] != builtin_digits().sha256:
-            progress.note(
-                f"warning: these are the built-in digits, not {seen['source']}, which mnistffn data "
-                f"looked at: to take that, give it as DATA"
-            )
+    if file := manifest.looked_at:
+        progress.note(
+            f"warning: these are the built-in digits, not {file}, which mnistffn data looked at: to "
+            f"take that, give it as DATA"
+        )
 
 
 def describe_file(dataset: Dataset, progress: Progress) -> None:

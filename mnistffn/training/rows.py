@@ -137,10 +137,12 @@ def hold_out_images(
         Places among ``found.rows``.
     """
     targets = found.targets[found.rows]
+    if not fraction:
+        return hold_out(targets, fraction, seed)
     keys = _hash_rows(X, found.rows) ^ (targets.astype(np.uint64) * ODD)
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     some = targets[np.sort(first)]
-    if not fraction or len(first) == len(keys) or np.bincount(some).min() < 2:
+    if len(first) == len(keys) or np.bincount(some).min() < 2:
         return hold_out(targets, fraction, seed)
     group = np.argsort(np.argsort(first))[inverse]  # in the order in which they occur
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])

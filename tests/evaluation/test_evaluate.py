@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import invoke
 from scipy.io import savemat
+from written import FORMATS
 
 from mnistffn import FeedForwardClassifier
 from mnistffn.data import builtin_digits
@@ -97,6 +98,19 @@ def test_results_on_a_file_that_has_changed_are_out_of_date(
     assert list_stale() == dict.fromkeys(names), "nothing says that it is another one"
     shutil.copy(write_mat("new.mat"), digits_mat)
     assert all("digits.mat changed after" in why for why in list_stale().values())
+
+
+def test_results_are_out_of_date_when_the_labels_beside_the_file_change(
+    trained_run: Path, tmp_path: Path
+) -> None:
+    images, labels = builtin_digits().images[:300], builtin_digits().labels[:300]
+    path = FORMATS["npy with labels beside"](tmp_path, images, labels)
+    assert invoke("evaluate", path, "-r", trained_run, "-q").exit_code == 0
+    [stage] = [s for s in read_status(RunDirectory(trained_run)).stages if s.name == "evaluate-X"]
+    assert stage.stale is None
+    np.save(tmp_path / "y.npy", labels[::-1])
+    [stage] = [s for s in read_status(RunDirectory(trained_run)).stages if s.name == "evaluate-X"]
+    assert "y.npy changed after" in stage.stale
 
 
 def test_the_temperature_is_fitted_on_the_validation_part_where_it_is_known(trained_run: Path) -> None:
